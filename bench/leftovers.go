@@ -69,6 +69,13 @@ func (b *bench) removedDomains(ctx context.Context) (rows []row, err error) {
 		}
 		of[app] = s.beyond(idling)
 	}
+	err = until(ctx, "the old domains are pruned", 5*time.Minute, func() (bool, error) {
+		n, err := f.rdb.HLen(ctx, "pilotsync:{"+old+"}:domains").Result()
+		return n == 0, err
+	})
+	if err != nil {
+		return nil, err
+	}
 	left, err := f.appMemory(ctx, old)
 	if err != nil {
 		return nil, err
@@ -81,9 +88,9 @@ func (b *bench) removedDomains(ctx context.Context) (rows []row, err error) {
 		b.limited(what+"read from Redis", float64(of[used].read)/float64(max(of[fresh].read, 1)), 1.1, " ×",
 			fmt.Sprintf("%s KiB each, %s KiB for a new app; %s ms CPU against %s ms", figure(float64(of[used].read)/float64(changes)/1024),
 				figure(float64(of[fresh].read)/float64(changes)/1024), figure(of[used].cpu.Seconds()*1000/float64(changes)),
-				figure(of[fresh].cpu.Seconds()*1000/float64(changes)))).open(),
+				figure(of[fresh].cpu.Seconds()*1000/float64(changes)))),
 		b.limited("Redis memory of a domain removed 31 days ago", float64(left)/each, 0.1, " KiB",
-			fmt.Sprintf("of %d, after the worker's first maintenances; %s KiB each before", cycles, figure(float64(full)/each))).open(),
+			fmt.Sprintf("of %d, once the worker has pruned them; %s KiB each before", cycles, figure(float64(full)/each))),
 	}, nil
 }
 

@@ -42,6 +42,8 @@ type Config struct {
 	Concurrency int
 	// KeepFinished is how long asynqmon shows a finished change; 0 leaves it to the producer.
 	KeepFinished time.Duration
+	// KeepRemoved is how long the ledger has domains that were removed or rejected; 0 for ever.
+	KeepRemoved time.Duration
 	// Webhook receives the events of all apps but those in Webhooks, which have their own.
 	Webhook  webhook.Target
 	Webhooks map[string]webhook.Target

@@ -25,8 +25,8 @@ const serversReload = time.Hour
 
 // connections records whether the apps' servers are connected to ServerPilot, for readers
 // without a key. It has a maintenance of its own: if ServerPilot doesn't answer, the other one
-// must not wait. What it costs follows the number of servers, not of apps: one app's record stands
-// for its server, and those of the others are touched when it changes.
+// must not wait. What it costs follows the number of servers, not of apps. One app's record
+// stands for its server; those of the others are touched when it changes.
 type connections struct {
 	maintenance
 	// connected and disconnected are how old the record of such a server may become.

@@ -53,14 +53,14 @@ func TestAllLogLinesOfAChangeHaveTheIDOfItsTask(t *testing.T) {
 			return len(way) > 1 && way[0] == tasks.CheckingDNS && way[len(way)-1] == with
 		}
 	}
-	f.await("the webhook was told of the addition", ends("www.shop.example.com", tasks.Done))
-	f.await("the webhook was told of the failure", ends("nodns.example.com", tasks.Failed))
+	f.await("the webhook got the event of the addition", ends("www.shop.example.com", tasks.Done))
+	f.await("the webhook got the event of the failure", ends("nodns.example.com", tasks.Failed))
 	attempts, told := f.view("app1", "www.shop.example.com").Record.Attempt, len(site.states("www.shop.example.com"))
 	removal, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.shop.example.com", Remove: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.await("the webhook was told of the removal", ends("www.shop.example.com", tasks.Removed))
+	f.await("the webhook got the event of the removal", ends("www.shop.example.com", tasks.Removed))
 
 	// The kinds of lines of a change. Their order varies, since events are delivered while
 	// the next step runs.

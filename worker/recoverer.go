@@ -33,7 +33,8 @@ const (
 // recoverer finds what a dead worker left: active changes, apps with pending changes but
 // without a sync, and overdue verifications. asynq also hands out a dead worker's tasks again,
 // but only after one to two minutes, and only tasks that were enqueued before the crash. The
-// recoverer also enqueues the rechecks and reconciliations that are due.
+// recoverer also enqueues the rechecks and reconciliations that are due, and prunes domains that
+// ended long ago.
 //
 // It finds apps by the agenda. One worker at a time is the recoverer of all apps. What needs an
 // app's configuration, each worker does for the apps that it serves.
@@ -50,6 +51,8 @@ type recoverer struct {
 	states     taskStates
 	metrics    *metrics.Worker
 	log        *logrus.Entry
+	// keepRemoved is how long domains are kept that were removed or rejected; 0 for ever.
+	keepRemoved time.Duration
 
 	served   *registry.Served // whose apps this worker has visited
 	complete string           // identity of the ledger whose apps this worker has read as the recoverer
@@ -66,7 +69,7 @@ func (r *recoverer) visitDue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p := pass{recoverer: r, all: all, served: r.registry.Load(), now: agenda.Now, seen: map[string]time.Time{}, names: namesCounted,
+	p := pass{recoverer: r, all: all, served: r.registry.Load(), now: agenda.Now, seen: map[string]time.Time{}, names: namesCounted, agenda: agenda,
 		reconciliations: leastReconciliations + 2*agenda.Apps*int(maintenanceInterval/time.Second)/int(time.Hour/time.Second)}
 	for _, visit := range agenda.Due {
 		p.seen[visit.App] = visit.At
@@ -75,6 +78,9 @@ func (r *recoverer) visitDue(ctx context.Context) error {
 	if all {
 		if p.names, err = r.namesOf(ctx, agenda); err != nil {
 			return err
+		}
+		if p.names != namesUseless && r.keepRemoved > 0 { // a worker of an earlier release doesn't know the floor
+			p.prunes = prunesAtOnce
 		}
 	}
 	complete := all && (p.names != namesCounted || identity == "" || r.complete != identity)
@@ -212,6 +218,20 @@ func (r *recoverer) enqueueRechecks(ctx context.Context, app string) (next time.
 		}
 	}
 	return taken.Next, nil
+}
+
+// prune prunes some pages of an app's domains, and reports whether there are more.
+func (r *recoverer) prune(ctx context.Context, app string) (more bool, err error) {
+	n := 0
+	for page := 0; page == 0 || more && err == nil && page < prunedPages; page++ {
+		var pruned []string
+		pruned, more, err = r.ledger.Prune(ctx, app, r.keepRemoved)
+		n += len(pruned)
+	}
+	if n > 0 {
+		r.log.WithField("app", app).Infof("%d domains pruned: they were removed or rejected more than %s ago", n, r.keepRemoved)
+	}
+	return more, err
 }
 
 // apps returns the apps that a pass reads: those that are due. It adds all of this worker if it

@@ -128,3 +128,60 @@ func (f *fixture) dieWithChange() string {
 	f.rdb.ZAdd(ctx, "asynq:{domains}:lease", redis.Z{Score: float64(time.Now().Add(-10 * time.Second).Unix()), Member: id})
 	return id
 }
+
+// Beside a worker of an earlier release no domain is pruned: that worker doesn't know the floor.
+func TestTheRecovererPrunesWhatEndedLongAgo(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name       string
+		keep       time.Duration
+		oldWorkers bool
+		want       bool
+	}{
+		{"after the time", 720 * time.Hour, false, true},
+		{"not before it", 2000 * time.Hour, false, false},
+		{"never", 0, false, false},
+		{"not beside workers of an earlier release", 720 * time.Hour, true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := setup(t, simulator.Options{})
+			at := time.Now().Add(-1000 * time.Hour).UTC()
+			removal := listsync.Pending{RecordedAt: at, Remove: true, Change: tasks.Change{AppID: "app1", Domain: "old.example.com", Seq: at.UnixMicro(), RequestedAt: at}}
+			if _, err := f.ledger.Record(t.Context(), removal, listsync.HistoryEntry{At: at, State: tasks.Pending, Actor: "request"}); err != nil {
+				t.Fatal(err)
+			}
+			lease, err := f.ledger.Acquire(t.Context(), "app1")
+			if err != nil {
+				t.Fatal(err)
+			}
+			record := listsync.Record{Domain: "old.example.com", Seq: removal.Seq, State: tasks.Removed, UpdatedAt: at}
+			if _, err := f.ledger.Commit(t.Context(), lease, listsync.Commit{Outcomes: []listsync.Outcome{{Record: record}}}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := f.ledger.Release(t.Context(), lease); err != nil {
+				t.Fatal(err)
+			}
+			f.recordOnly("app1", "shop.example.com") // the first pass wakes the app, then prunes it
+			if c.oldWorkers {
+				f.rdb.Set(t.Context(), "pilotsync:sweep", time.Now().UnixMilli(), 0)
+			}
+			cfg := f.config("app1")
+			cfg.KeepRemoved = c.keep
+			f.start(cfg)
+			f.awaitState("app1", "shop.example.com", tasks.Done)
+			known := func() bool {
+				_, ok, err := f.ledger.Domain(t.Context(), "app1", "old.example.com")
+				if err != nil {
+					t.Fatal(err)
+				}
+				return ok
+			}
+			if c.want {
+				f.await("the domain is pruned", func() bool { return !known() })
+			} else if !known() {
+				t.Error("the domain was pruned")
+			}
+		})
+	}
+}

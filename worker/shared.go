@@ -5,7 +5,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -33,7 +32,7 @@ type sharedNames struct {
 // warnings are about the other apps that have names of a listed domain, one for each app. An
 // app that ServerPilot doesn't answer for is left out: that must not hold up a verification.
 func (s *sharedNames) warnings(ctx context.Context, app serverpilot.App, names []string) ([]tasks.Cause, error) {
-	found, err := s.ledger.Wanted(ctx, s.registry.Load().Siblings(app.ID), domainsWith(names))
+	found, err := s.ledger.Wanted(ctx, s.registry.Load().Siblings(app.ID), ledger.DomainsWith(names))
 	if err != nil {
 		return nil, err
 	}
@@ -47,18 +46,6 @@ func (s *sharedNames) warnings(ctx context.Context, app serverpilot.App, names [
 	return serverpilot.SharedNames(apps)[app.ID], ctx.Err()
 }
 
-// domainsWith are the domains whose names may be among the given ones.
-func domainsWith(names []string) (domains []string) {
-	for _, name := range names {
-		domains = append(domains, name)
-		if base, isWWW := strings.CutPrefix(name, "www."); isWWW {
-			domains = append(domains, base)
-		}
-	}
-	slices.Sort(domains)
-	return slices.Compact(domains)
-}
-
 // committed rechecks domains of other apps that share a name with one that a commit listed or
 // removed: their warnings come or go.
 func (s *sharedNames) committed(ctx context.Context, done listsync.Settlement) {
@@ -70,7 +57,7 @@ func (s *sharedNames) committed(ctx context.Context, done listsync.Settlement) {
 			names = append(names, d.Record.Names...)
 		}
 	}
-	found, err := s.ledger.Wanted(ctx, others, domainsWith(names))
+	found, err := s.ledger.Wanted(ctx, others, ledger.DomainsWith(names))
 	errs := []error{err}
 	for app, records := range found {
 		for _, r := range records {

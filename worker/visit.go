@@ -19,6 +19,8 @@ const (
 	busyInterval = 10 * time.Second
 	// visitsAtOnce is how many apps a pass works for at the same time.
 	visitsAtOnce = 16
+	// prunesAtOnce is how many apps a pass prunes, and prunedPages how many pages of each.
+	prunesAtOnce, prunedPages = 20, 5
 )
 
 // pass is one pass of the recoverer, or of a worker that only works for its own apps.
@@ -32,8 +34,10 @@ type pass struct {
 
 	complete bool // it reads all apps
 	names    names
+	agenda   ledger.Agenda
 
 	reconciliations int // how many may still be enqueued
+	prunes          int // how many apps may still be pruned
 }
 
 // visitAll reads the work of apps, does what is due, and plans their next visits. The visit of
@@ -57,7 +61,8 @@ func (p *pass) visitAll(ctx context.Context, apps []string) error {
 	for i, w := range works {
 		at := w.DueAt(p.now)
 		reconcile := p.reconciles(w)
-		if !reconcile && (at.IsZero() || at.After(p.now)) {
+		w.Prune = p.takesPrune(w)
+		if !reconcile && !w.Prune && (at.IsZero() || at.After(p.now)) {
 			plans[i] = p.plan(w) // most apps; this takes no command
 			continue
 		}
@@ -102,10 +107,12 @@ func (p *pass) addNames(ctx context.Context, works []ledger.Work) error {
 		return nil
 	case p.names == namesLacking:
 		return p.ledger.CompleteNames(ctx, works, p.now)
-	case !p.complete:
-		works = slices.DeleteFunc(slices.Clone(works), func(w ledger.Work) bool { return !firstOfHour(w.App, p.seen[w.App], p.now) })
+	case p.complete:
+		return p.ledger.AddMissingNames(ctx, ledger.Agenda{}, works)
 	}
-	return p.ledger.AddMissingNames(ctx, works)
+	return p.ledger.AddMissingNames(ctx, p.agenda, slices.DeleteFunc(slices.Clone(works), func(w ledger.Work) bool {
+		return !firstOfHour(w.App, p.seen[w.App], p.now)
+	}))
 }
 
 // reconciles reports whether this pass enqueues an app's reconciliation.
@@ -114,6 +121,15 @@ func (p *pass) reconciles(w ledger.Work) bool {
 		return false
 	}
 	p.reconciliations--
+	return true
+}
+
+// takesPrune reports whether this pass prunes an app.
+func (p *pass) takesPrune(w ledger.Work) bool {
+	if !p.all || !w.Prune || p.prunes == 0 {
+		return false
+	}
+	p.prunes--
 	return true
 }
 
@@ -141,6 +157,11 @@ func (p *pass) visit(ctx context.Context, w ledger.Work, state taskState) (*ledg
 	}
 	if !w.FirstRecheck.IsZero() && !w.FirstRecheck.After(p.now) {
 		if w.FirstRecheck, err = p.enqueueRechecks(ctx, w.App); err != nil {
+			return nil, err
+		}
+	}
+	if w.Prune {
+		if w.Prune, err = p.prune(ctx, w.App); err != nil {
 			return nil, err
 		}
 	}
@@ -182,6 +203,9 @@ func (p *pass) endDryRun(ctx context.Context, w *ledger.Work) (left bool, err er
 // visited at least once an hour, in case its marks were lost.
 func (p *pass) plan(w ledger.Work) *ledger.PlannedVisit {
 	at := w.DueAt(p.now)
+	if w.Prune {
+		at = p.now // there are more pages
+	}
 	if !at.IsZero() && at.Before(p.now.Add(busyInterval)) {
 		at = p.now.Add(busyInterval)
 	}

@@ -141,7 +141,7 @@ func New(cfg Config) (*Worker, error) {
 	checks := &checkHandler{apps: apps, registry: w.registry, ledger: l, checker: checker, www: rules.WWW, log: log}
 
 	dryRuns := &dryRunEnder{enabled: !cfg.DryRun, ledger: l, enqueuer: enqueuer, log: log}
-	recoverer := &recoverer{ledger: l, registry: w.registry, enqueuer: enqueuer, outbox: outbox, dryRuns: dryRuns, reconciler: w.reconciler, loss: loss, changes: changes, inspector: inspector, states: states, metrics: m, log: log}
+	recoverer := &recoverer{ledger: l, registry: w.registry, enqueuer: enqueuer, outbox: outbox, dryRuns: dryRuns, reconciler: w.reconciler, loss: loss, changes: changes, inspector: inspector, states: states, metrics: m, log: log, keepRemoved: cfg.KeepRemoved}
 	w.retrier = &retrier{ledger: l, registry: w.registry, sender: w.sender, dryRuns: dryRuns, enqueuer: enqueuer,
 		inspector: inspector, states: states, pending: map[string]time.Time{}}
 	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{

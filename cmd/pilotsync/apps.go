@@ -78,6 +78,8 @@ type appStatus struct {
 	Action *ledger.Action `json:"last_action"`
 	// DryRun is what a dry run would have written; absent if a sync wrote since.
 	DryRun *appDryRun `json:"dry_run,omitempty"`
+
+	lastWrite *ledger.LastWrite // for the table
 }
 
 type appTrouble struct {
@@ -140,21 +142,32 @@ func (c *appsShowCmd) read(ctx context.Context, l *ledger.Ledger, known []string
 	if err != nil {
 		return nil, err
 	}
+	states = slices.DeleteFunc(states, func(app ledger.App) bool { _, ok := slices.BinarySearch(known, app.ID); return !ok })
 	var shown []appStatus
+	var wrote []string
 	for _, app := range states {
-		if !slices.Contains(known, app.ID) {
-			continue
+		shown = append(shown, appStatusOf(app))
+		if app.LastWrite != nil {
+			wrote = append(wrote, app.ID)
 		}
-		writes, err := l.Writes(ctx, app.ID, 1)
-		if err != nil {
-			return nil, err
+	}
+	if !c.JSON {
+		return shown, nil // the table has no names
+	}
+	writes, err := l.LastWrites(ctx, wrote...)
+	if err != nil {
+		return nil, err
+	}
+	for i := range shown {
+		if w, ok := writes[shown[i].ID]; ok {
+			write := summaryOf(w)
+			shown[i].Write = &write
 		}
-		shown = append(shown, appStatusOf(app, writes))
 	}
 	return shown, nil
 }
 
-func appStatusOf(app ledger.App, writes []ledger.Write) appStatus {
+func appStatusOf(app ledger.App) appStatus {
 	a := appStatus{ID: app.ID, Domains: map[tasks.State]int{}, Listed: app.Listed, Limit: listsync.Limit, Waiting: app.Pending, Expiring: app.Expiring.Count, PausedBy: app.Paused,
 		Disconnected: utc(nonZero(app.DisconnectedSince)), Coverage: app.Coverage, Action: app.Action,
 		ListedAt: utc(nonZero(app.ListedAt)), Oldest: utc(nonZero(app.Oldest)), Expiry: utc(nonZero(app.Expiry))}
@@ -169,10 +182,7 @@ func appStatusOf(app ledger.App, writes []ledger.Write) appStatus {
 	if d := app.DryRun; d != nil {
 		a.DryRun = &appDryRun{d.At.UTC(), d.Added, d.Removed}
 	}
-	if len(writes) > 0 {
-		write := summaryOf(writes[0])
-		a.Write = &write
-	}
+	a.lastWrite = app.LastWrite
 	return a
 }
 
@@ -184,8 +194,8 @@ func appTable(apps []appStatus, now time.Time) *terminal.Table {
 		if a.ListedAt != nil {
 			names = fmt.Sprintf("%d of %d", a.Listed, a.Limit)
 		}
-		if w := a.Write; w != nil {
-			write = fmt.Sprintf("%s: +%d -%d", relative(&w.At, now), len(w.Added), len(w.Removed))
+		if w := a.lastWrite; w != nil {
+			write = fmt.Sprintf("%s: +%d -%d", relative(&w.At, now), w.Added, w.Removed)
 			if w.Outcome != ledger.WriteSucceeded {
 				write += " (" + string(w.Outcome) + ")"
 			}

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
@@ -18,7 +20,7 @@ import (
 func (s *ledgerFixture) written(app string, size int, added ...string) {
 	s.t.Helper()
 	s.record(app, "written.example.com")
-	ctx, lease := context.Background(), s.take(app)
+	ctx, lease := context.Background(), s.acquire(app)
 	if err := s.ledger.BeginWrite(ctx, lease, listsync.WriteIntent{Added: added, Size: size, WorkerID: "w/1"}); err != nil {
 		s.t.Fatal(err)
 	}
@@ -45,7 +47,7 @@ func stockedApps(t *testing.T) vars {
 		t.Fatal(err)
 	}
 	s.record("app2", "new.example.com")
-	if err := s.ledger.Fail(t.Context(), s.take("app2"), &listsync.Failure{Reason: "no card\x1b[1m", Blocked: true, Since: at}); err != nil {
+	if err := s.ledger.Fail(t.Context(), s.acquire("app2"), &listsync.Failure{Reason: "no card\x1b[1m", Blocked: true, Since: at}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.ledger.Pause(t.Context(), "app2", "ada"); err != nil {
@@ -118,5 +120,43 @@ func TestAppsReportsAnUnknownApp(t *testing.T) {
 	env, _ := onRedis(t)
 	if got := command(t, env, "", "apps", "--json"); got != (output{exitDone, "[]\n", ""}) {
 		t.Errorf("without apps: %+v", got)
+	}
+}
+
+// The table comes from summaries; only JSON has the names of the last writes.
+func TestAppsReadsSummaries(t *testing.T) {
+	t.Parallel()
+	table, names := map[int]int{}, map[int]int{}
+	const few, many = 10, 200
+	for _, apps := range []int{few, many} {
+		env, mini := onRedis(t)
+		s := newLedgerFixture(t, mini.Addr())
+		for i := range apps {
+			s.written(fmt.Sprintf("app%03d", i), 3, "a.example.com")
+		}
+		rdb := redis.NewClient(&redis.Options{Addr: mini.Addr()})
+		defer rdb.Close()
+		const marks = "pilotsync:{agenda}:changed"
+		for _, app := range rdb.ZRange(t.Context(), marks, 0, -1).Val() {
+			rdb.ZIncrBy(t.Context(), marks, float64(-time.Hour.Milliseconds()), app)
+		}
+		for _, run := range []struct {
+			args []string
+			took map[int]int
+		}{{[]string{"apps"}, nil}, {[]string{"apps"}, table}, {[]string{"apps", "--json"}, names}} {
+			before := mini.CommandCount()
+			if got := command(t, env, "", run.args...); got.code != 0 || strings.Count(got.out, "app") < apps {
+				t.Fatalf("%v: %+v", run.args, got)
+			}
+			if run.took != nil {
+				run.took[apps] = mini.CommandCount() - before
+			}
+		}
+	}
+	if table[few] != table[many] || table[few] > 20 {
+		t.Errorf("the table takes %v commands by number of apps", table)
+	}
+	if names[many]-names[few] > 2*(many-few) {
+		t.Errorf("JSON takes %v commands by number of apps", names)
 	}
 }

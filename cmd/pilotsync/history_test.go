@@ -57,5 +57,5 @@ func TestHistoryOfNothingSaysSo(t *testing.T) {
 func (s *ledgerFixture) lease(app string) listsync.Lease {
 	s.t.Helper()
 	s.record(app, "more.example.com")
-	return s.take(app)
+	return s.acquire(app)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -94,18 +95,13 @@ type appInTrouble struct {
 }
 
 func (c *statusCmd) read(ctx context.Context, l *ledger.Ledger) (found foundDomains, err error) {
-	states, err := l.AppStates(ctx, c.App...)
-	if err != nil {
-		return found, err
-	}
 	var apps []string
-	for _, app := range states {
-		apps = append(apps, app.ID)
-		if app.Failure != nil {
-			found.troubles = append(found.troubles, appInTrouble{app.ID, *app.Failure})
-		}
+	var views []ledger.View
+	if len(c.Domains) > 0 {
+		apps, views, err = c.named(ctx, l, &found)
+	} else {
+		apps, views, err = c.all(ctx, l, &found)
 	}
-	views, err := c.views(ctx, l, states)
 	if err != nil {
 		return found, err
 	}
@@ -123,23 +119,41 @@ func (c *statusCmd) read(ctx context.Context, l *ledger.Ledger) (found foundDoma
 	return found, nil
 }
 
-// views returns the domains asked for, and others of the same apps. It doesn't read apps that have
-// none in the states asked for.
-func (c *statusCmd) views(ctx context.Context, l *ledger.Ledger, apps []ledger.App) (all []ledger.View, err error) {
-	if len(c.Domains) > 0 {
-		return l.Lookup(ctx, apps, c.Domains)
+// named reads the named domains, and returns the apps that were asked for, or that have one.
+func (c *statusCmd) named(ctx context.Context, l *ledger.Ledger, found *foundDomains) (apps []string, views []ledger.View, err error) {
+	views, failures, err := l.Lookup(ctx, c.App, c.Domains)
+	for _, app := range slices.Sorted(maps.Keys(failures)) {
+		found.troubles = append(found.troubles, appInTrouble{app, failures[app]})
 	}
-	for _, app := range apps {
+	if apps = c.App; len(apps) == 0 {
+		for _, v := range views {
+			apps = append(apps, v.AppID)
+		}
+	}
+	return apps, views, err
+}
+
+// all reads all domains of the apps. It doesn't read apps that have none in the states asked for.
+func (c *statusCmd) all(ctx context.Context, l *ledger.Ledger, found *foundDomains) (apps []string, all []ledger.View, err error) {
+	states, err := l.AppStates(ctx, c.App...)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, app := range states {
+		apps = append(apps, app.ID)
+		if app.Failure != nil {
+			found.troubles = append(found.troubles, appInTrouble{app.ID, *app.Failure})
+		}
 		if len(c.State) > 0 && !slices.ContainsFunc(c.State, func(state string) bool { return app.Counts[tasks.State(state)] > 0 }) {
 			continue
 		}
 		views, err := l.Domains(ctx, app.ID)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		all = append(all, views...)
 	}
-	return all, nil
+	return apps, all, nil
 }
 
 func (c *statusCmd) print(s *terminal.Streams, found foundDomains, now time.Time) error {

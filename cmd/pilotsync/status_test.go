@@ -54,7 +54,7 @@ func (s *ledgerFixture) recordRemoval(app, domain string) {
 func (s *ledgerFixture) refusedRemoval(app, domain string) {
 	s.t.Helper()
 	s.recordRemoval(app, domain)
-	lease := s.take(app)
+	lease := s.acquire(app)
 	r := listsync.Record{Domain: domain, State: tasks.Rejected, Names: []string{domain}, Seq: s.seq, RequestedAt: at, UpdatedAt: at}
 	if _, err := s.ledger.Commit(context.Background(), lease, listsync.Commit{Outcomes: []listsync.Outcome{{Record: r}}}); err != nil {
 		s.t.Fatal(err)
@@ -69,7 +69,7 @@ func (s *ledgerFixture) settle(app string, r listsync.Record) {
 	s.t.Helper()
 	s.record(app, r.Domain)
 	r.Seq, r.RequestedAt, r.UpdatedAt = s.seq, at, at
-	lease := s.take(app)
+	lease := s.acquire(app)
 	stale, err := s.ledger.Commit(context.Background(), lease, listsync.Commit{Outcomes: []listsync.Outcome{{Record: r}}})
 	if err != nil || len(stale) > 0 {
 		s.t.Fatalf("commit: %v %v", stale, err)
@@ -79,7 +79,7 @@ func (s *ledgerFixture) settle(app string, r listsync.Record) {
 	}
 }
 
-func (s *ledgerFixture) take(app string) listsync.Lease {
+func (s *ledgerFixture) acquire(app string) listsync.Lease {
 	s.t.Helper()
 	lease, err := s.ledger.Acquire(context.Background(), app)
 	if err != nil {
@@ -181,7 +181,7 @@ func TestStatusInJSONHasExactlyItsKeys(t *testing.T) {
 		t.Errorf("attempt %v of %v, want 1 of 7", raw[1]["attempt"], raw[1]["attempts"])
 	}
 	if !strings.Contains(got.out, "<valid>") {
-		t.Error("< is escaped, which nobody wants to read")
+		t.Error("< is escaped, which is hard to read")
 	}
 }
 
@@ -202,7 +202,7 @@ func TestStatusShowsAnAppsTrouble(t *testing.T) {
 		"app2": {Reason: "ServerPilot answered 500", Since: time.Now().Add(-3 * time.Hour)},
 	} {
 		s.record(app, "example.com")
-		if err := s.ledger.Fail(t.Context(), s.take(app), &trouble); err != nil {
+		if err := s.ledger.Fail(t.Context(), s.acquire(app), &trouble); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -50,7 +50,7 @@ func TestNoCommandIsWiderThanItsTerminal(t *testing.T) {
 		s.settle(app, listsync.Record{Domain: long, State: tasks.DoneWithoutSSL, Names: []string{long}, OldReason: long + " 例え.jp 例え.jp 例え.jp 例え.jp 例え.jp 例え.jp ❤️"})
 		s.settle(app, listsync.Record{Domain: "bad.example.com", State: tasks.Rejected, OldReason: "taken\x1b[2J elsewhere"})
 		s.record(app, "new.example.com")
-		if err := s.ledger.Fail(t.Context(), s.take(app), &listsync.Failure{Reason: "the API key was refused, and a sentence follows that needs more than one line", Blocked: true, Since: at}); err != nil {
+		if err := s.ledger.Fail(t.Context(), s.acquire(app), &listsync.Failure{Reason: "the API key was refused, and a sentence follows that needs more than one line", Blocked: true, Since: at}); err != nil {
 			t.Fatal(err)
 		}
 	}

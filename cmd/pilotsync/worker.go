@@ -109,7 +109,7 @@ func (c *workerCmd) Run(ctx context.Context, s *terminal.Streams) error {
 // workerConfig is what a worker is made from, without its log and what reports on it.
 func workerConfig(set config.Worker) worker.Config {
 	cfg := worker.Config{Redis: set.Redis.Client, APIURL: set.APIURL, APIRate: set.APIRate, Rules: set.Rules, SSLDelays: set.SSLDelays,
-		AppDefaults: set.AppDefaults, AppSettings: set.AppSettings, Check: set.Check, DryRun: set.DryRun, Reconcile: worker.Reconcile(set.Reconcile), Concurrency: set.Concurrency, KeepFinished: set.KeepFinished,
+		AppDefaults: set.AppDefaults, AppSettings: set.AppSettings, Check: set.Check, DryRun: set.DryRun, Reconcile: worker.Reconcile(set.Reconcile), Concurrency: set.Concurrency, KeepFinished: set.KeepFinished, KeepRemoved: set.KeepRemoved,
 		Webhook: webhook.Target(set.Webhook), Webhooks: map[string]webhook.Target{}}
 	for _, a := range set.Accounts {
 		cfg.Accounts = append(cfg.Accounts, registry.Account(a))

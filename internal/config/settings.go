@@ -83,6 +83,7 @@ type WorkerSettings struct {
 	WebhookSecretFile string `name:"webhook-secret-file" env:"PILOTSYNC_WEBHOOK_SECRET_FILE" group:"Webhook" placeholder:"FILE" help:"File to read the secret from. Default: none."`
 
 	KeepFinished string `name:"keep-finished" env:"PILOTSYNC_KEEP_FINISHED" group:"Worker" default:"1h" help:"How long asynqmon shows a finished change, which takes 1.5 KiB of Redis. 1m to 720h. A domain's history stays."`
+	KeepRemoved  string `name:"keep-removed" env:"PILOTSYNC_KEEP_REMOVED" group:"Worker" default:"720h" help:"How long a domain that was removed or rejected is kept, with its history. 24h to 87600h; 0 for ever."`
 	Concurrency  string `name:"concurrency" env:"PILOTSYNC_CONCURRENCY" group:"Worker" default:"64" help:"Apps of an account that are synced at once, 1 to 1000."`
 }
 

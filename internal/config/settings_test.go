@@ -76,11 +76,11 @@ func TestDefaultsAreTheDocumentedOnes(t *testing.T) {
 	set := configured(t, nil, account)
 	w := set
 	got := []any{w.APIURL, w.Accounts, w.APIRate, w.Rules, w.SSLDelays, w.AppDefaults, w.Check.DNS, w.Check.Port, w.Check.Roots == nil,
-		w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.KeepFinished, w.Webhook.URL, len(w.Webhook.Secrets), set.Redis.Shown, set.Dashboard, set.Log}
+		w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.KeepFinished, w.KeepRemoved, w.Webhook.URL, len(w.Webhook.Secrets), set.Redis.Shown, set.Dashboard, set.Log}
 	want := []any{"https://api.serverpilot.io/v1", []Account{{ClientID: "cid", APIKey: "key-" + hush, Apps: []string{"app1"}}}, 5,
 		listsync.Rules{WWW: tasks.WWWAlways},
 		[]time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 15 * time.Minute}, certcheck.AppSettings{}, "", 443, true,
-		false, false, 64, time.Hour, "", 0, "redis://127.0.0.1:6379/0", Dashboard{Listen: "127.0.0.1:8080", IsDefault: true}, Log{Level: logrus.InfoLevel}}
+		false, false, 64, time.Hour, 720 * time.Hour, "", 0, "redis://127.0.0.1:6379/0", Dashboard{Listen: "127.0.0.1:8080", IsDefault: true}, Log{Level: logrus.InfoLevel}}
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}
@@ -95,16 +95,16 @@ func TestEverySettingHasItsEffect(t *testing.T) {
 		"PILOTSYNC_EXPECTED_ADDRESSES": "198.51.100.4,::ffff:198.51.100.5, 2001:db8::1/32", "PILOTSYNC_DRY_RUN": "YES",
 		"PILOTSYNC_RECONCILE": "off", "PILOTSYNC_WEBHOOK_URL": "https://example.com/hook?x=1", "PILOTSYNC_WEBHOOK_SECRET": secret + "  " + secret,
 		"PILOTSYNC_DNS": "127.0.0.1", "PILOTSYNC_TLS_PORT": "65535", "PILOTSYNC_TLS_ROOTS": "ca.pem", "PILOTSYNC_ALLOW_PRIVATE_ADDRESSES": "1",
-		"PILOTSYNC_API_RATE": "0", "PILOTSYNC_CONCURRENCY": "1000", "PILOTSYNC_KEEP_FINISHED": "90m", "PILOTSYNC_LISTEN": "0.0.0.0:0", "PILOTSYNC_AUTH": "users",
+		"PILOTSYNC_API_RATE": "0", "PILOTSYNC_CONCURRENCY": "1000", "PILOTSYNC_KEEP_FINISHED": "90m", "PILOTSYNC_KEEP_REMOVED": "0", "PILOTSYNC_LISTEN": "0.0.0.0:0", "PILOTSYNC_AUTH": "users",
 		"PILOTSYNC_HEALTH_LISTEN": ":8081", "PILOTSYNC_LOG_LEVEL": "debug", "PILOTSYNC_LOG_FORMAT": "json",
 	}))
 	w := set
 	got := []any{set.Redis.Shown, w.APIURL, w.Accounts[0].Apps, w.APIRate, w.Rules, w.SSLDelays, fmt.Sprint(w.AppDefaults.Expected.Networks), w.Check.DNS, w.Check.Port,
-		w.Check.Roots != nil, w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.KeepFinished, w.Webhook.URL, len(w.Webhook.Secrets), set.Dashboard.Listen, set.Dashboard.Health, set.Dashboard.Users != nil, set.Log}
+		w.Check.Roots != nil, w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.KeepFinished, w.KeepRemoved, w.Webhook.URL, len(w.Webhook.Secrets), set.Dashboard.Listen, set.Dashboard.Health, set.Dashboard.Users != nil, set.Log}
 	want := []any{"redis://:[redacted]@r/3", "http://[::1]:9/v1", []string{"app1", "app2"}, 0,
 		listsync.Rules{WWW: tasks.WWWMainOnly, Protected: []string{"example.com", "xn--mnchen-3ya.de"}},
 		[]time.Duration{time.Second, time.Second, 90 * time.Second}, "[198.51.100.4/32 198.51.100.5/32 2001:db8::/32]", "127.0.0.1:53", 65535,
-		true, true, true, 1000, 90 * time.Minute, "https://example.com/hook?x=1", 2, "0.0.0.0:0", ":8081", true, Log{logrus.DebugLevel, "json"}}
+		true, true, true, 1000, 90 * time.Minute, time.Duration(0), "https://example.com/hook?x=1", 2, "0.0.0.0:0", ":8081", true, Log{logrus.DebugLevel, "json"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}
@@ -211,6 +211,9 @@ func TestEachWrongSettingIsNamedWithWhatItTakes(t *testing.T) {
 		{vars{"PILOTSYNC_CONCURRENCY": "0"}, `PILOTSYNC_CONCURRENCY (--concurrency) is "0"; it takes a whole number from 1 to 1000`},
 		{vars{"PILOTSYNC_CONCURRENCY": "many"}, `PILOTSYNC_CONCURRENCY (--concurrency) is "many"; it takes a whole number from 1 to 1000`},
 		{vars{"PILOTSYNC_KEEP_FINISHED": "59s"}, `PILOTSYNC_KEEP_FINISHED (--keep-finished) is "59s"; it takes a duration from 1m to 720h`},
+		{vars{"PILOTSYNC_KEEP_REMOVED": "23h"}, `PILOTSYNC_KEEP_REMOVED (--keep-removed) is "23h"; it takes a duration from 24h to 87600h, or 0`},
+		{vars{"PILOTSYNC_KEEP_REMOVED": "-24h"}, `PILOTSYNC_KEEP_REMOVED (--keep-removed) is "-24h"; it takes a duration from 24h to 87600h, or 0`},
+		{vars{"PILOTSYNC_KEEP_REMOVED": "30d"}, `PILOTSYNC_KEEP_REMOVED (--keep-removed) is "30d"; it takes a duration from 24h to 87600h, or 0`},
 		{vars{"PILOTSYNC_KEEP_FINISHED": "day"}, `PILOTSYNC_KEEP_FINISHED (--keep-finished) is "day"; it takes a duration from 1m to 720h`},
 		{vars{"PILOTSYNC_WWW": "sometimes"}, `PILOTSYNC_WWW (--www) is "sometimes"; it takes always, main_only or never`},
 		{vars{"PILOTSYNC_PROTECTED": "example.com,localhost"}, `PILOTSYNC_PROTECTED (--protected) is "example.com,localhost"; domain "localhost" is refused: it has one label only; give the full name, such as localhost.example.com`},

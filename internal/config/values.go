@@ -105,6 +105,17 @@ func parseKeep(value string) (time.Duration, error) {
 	return d, nil
 }
 
+// parseKeepRemoved parses how long removed domains are kept. A day is the least: tombstones last as
+// long.
+func parseKeepRemoved(value string) (time.Duration, error) {
+	const least, most = 24 * time.Hour, 87600 * time.Hour
+	d, err := time.ParseDuration(value)
+	if err != nil || d != 0 && d < least || d > most {
+		return 0, errors.New("it takes a duration from 24h to 87600h, or 0")
+	}
+	return d, nil
+}
+
 func parseNetworks(value string) ([]netip.Prefix, error) {
 	var networks []netip.Prefix
 	for _, f := range Fields(value) {

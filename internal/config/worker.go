@@ -27,11 +27,13 @@ type Worker struct {
 	Concurrency int
 	// KeepFinished is how long asynqmon shows a finished change.
 	KeepFinished time.Duration
-	Webhook      Webhook            // of all apps but those in Webhooks
-	Webhooks     map[string]Webhook // by app
-	Dashboard    Dashboard
-	Log          Log
-	KeyFiles     []string // that keys, passwords and secrets were read from
+	// KeepRemoved is how long the ledger has domains that were removed or rejected; 0 for ever.
+	KeepRemoved time.Duration
+	Webhook     Webhook            // of all apps but those in Webhooks
+	Webhooks    map[string]Webhook // by app
+	Dashboard   Dashboard
+	Log         Log
+	KeyFiles    []string // that keys, passwords and secrets were read from
 }
 
 // Webhook is an endpoint for events; none if its URL is empty.
@@ -77,6 +79,7 @@ func (s WorkerSettings) ParseAll(read ReadFile) (Worker, *Parser) {
 		DryRun:       parseSetting(p, "PILOTSYNC_DRY_RUN", string(s.DryRun), parseToggle),
 		Concurrency:  parseSetting(p, "PILOTSYNC_CONCURRENCY", s.Concurrency, wholeNumber(1, 1000)),
 		KeepFinished: parseSetting(p, "PILOTSYNC_KEEP_FINISHED", s.KeepFinished, parseKeep),
+		KeepRemoved:  parseSetting(p, "PILOTSYNC_KEEP_REMOVED", s.KeepRemoved, parseKeepRemoved),
 		Webhook:      s.webhook(p),
 		Webhooks:     file.webhooks,
 		Dashboard:    s.DashboardSettings.Parse(p),

@@ -39,13 +39,13 @@ type snapshotReader struct {
 const queuesTopic = "*"
 
 func (r snapshotReader) take(ctx context.Context) (snapshot, error) {
-	revisions, err := r.ledger.Revisions(ctx)
+	apps, err := r.ledger.AppStates(ctx)
 	if err != nil {
 		return nil, err
 	}
-	taken := snapshot(maps.Clone(revisions))
-	if taken == nil {
-		taken = snapshot{}
+	taken := snapshot{}
+	for _, app := range apps {
+		taken[app.ID] = app.Revision
 	}
 	queues, err := r.queues.Queues(ctx)
 	if err != nil {
@@ -58,13 +58,6 @@ func (r snapshotReader) take(ctx context.Context) (snapshot, error) {
 	quarantined, err := r.queues.Quarantined(ctx)
 	if err != nil {
 		return nil, err
-	}
-	// These change all the time without any news.
-	for i := range queues {
-		queues[i].Oldest = 0
-	}
-	for i := range workers {
-		workers[i].Busy = 0
 	}
 	taken[queuesTopic] = fmt.Sprint(queues, workers, quarantined)
 	return taken, nil
@@ -149,26 +142,20 @@ func (h *hub) poll(ctx context.Context, ended chan<- struct{}) {
 	var last snapshot
 	for {
 		limited, cancel := context.WithTimeout(ctx, readLimit)
-		began := time.Now()
+		h.fresh.begin()
 		now, err := h.snapshot(limited)
 		cancel()
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			h.fresh.change(time.Now(), began)
 			h.publish(nil, err)
 		case last == nil:
 			// Pages that were rendered before this snapshot may lack later changes.
 			last = now
-			h.fresh.change(time.Now(), began)
 			h.publish(slices.Collect(maps.Keys(now)), nil)
 		default:
-			topics := changed(last, now)
-			if len(topics) > 0 {
-				h.fresh.change(time.Now(), began)
-			}
-			h.publish(topics, nil)
+			h.publish(changed(last, now), nil)
 			last = now
 		}
 		select {

@@ -126,11 +126,11 @@ func (p *pageServer) app(w http.ResponseWriter, r *http.Request) error {
 
 // checkApp returns a [*notFound] if the ledger doesn't have the app.
 func (p *pageServer) checkApp(ctx context.Context, id string) error {
-	known, err := p.reader.Revisions(ctx)
+	known, err := p.reader.AppStates(ctx)
 	if err != nil {
 		return err
 	}
-	if _, ok := known[id]; !ok {
+	if !slices.ContainsFunc(known, func(app ledger.App) bool { return app.ID == id }) {
 		return &notFound{fmt.Sprintf("No worker knows an app %q yet.", id)}
 	}
 	return nil

@@ -23,6 +23,9 @@ type appsPage struct {
 // Filtered reports whether the search limits the result.
 func (a appsPage) Filtered() bool { return a.Text != "" }
 
+// Counted reports that the number of apps is known.
+func (a appsPage) Counted() bool { return true }
+
 // Pages is the number of pages.
 func (a appsPage) Pages() int { return max(1, (a.Total+pageSize-1)/pageSize) }
 

@@ -16,8 +16,10 @@ import (
 )
 
 const (
-	// pageSize is the number of domains or apps on a page.
+	// pageSize is the number of apps on a page.
 	pageSize = 50
+	// domainsPerPage keeps a page below 50 commands, even if each of its domains is of another app.
+	domainsPerPage = 20
 	// maxAppFilters is how many apps the filter lists. If there are more, their ids are typed.
 	maxAppFilters = 50
 )
@@ -98,7 +100,7 @@ func isASCII(s string) bool {
 
 // query returns the search as a query of the ledger.
 func (s search) query() ledger.Query {
-	return ledger.Query{Apps: s.Apps, States: s.States, Prefix: namePrefix(s.Text), After: s.After, Limit: pageSize}
+	return ledger.Query{Apps: s.Apps, States: s.States, Prefix: namePrefix(s.Text), After: s.After, Limit: domainsPerPage}
 }
 
 // url returns the URL of the page that starts after a position, or of the first page for nil.
@@ -155,8 +157,16 @@ func (d domainsPage) Following() string {
 // Filtered reports whether the search limits the result.
 func (d domainsPage) Filtered() bool { return d.Text != "" || len(d.Apps) > 0 || len(d.States) > 0 }
 
-// Pages is the number of pages.
-func (d domainsPage) Pages() int { return max(1, (d.Total+pageSize-1)/pageSize, d.search.Page) }
+// Counted reports whether the number of domains is known.
+func (d domainsPage) Counted() bool { return d.Total >= 0 }
+
+// Pages is the number of pages. If it isn't known, it is that of this page, or one more.
+func (d domainsPage) Pages() int {
+	if !d.Counted() && d.Next != nil {
+		return d.search.Page + 1
+	}
+	return max(1, (d.Total+domainsPerPage-1)/domainsPerPage, d.search.Page)
+}
 
 // Number is the number of this page.
 func (d domainsPage) Number() int { return d.search.Page }
@@ -173,17 +183,16 @@ func (p *pageServer) domains(w http.ResponseWriter, r *http.Request) error {
 	for _, state := range statesByUrgency() {
 		body.Filters = append(body.Filters, filterOption{string(state), slices.Contains(s.States, state)})
 	}
-	revisions, err := p.reader.Revisions(r.Context())
+	apps, err := p.reader.AppStates(r.Context()) // sorted
 	if err != nil {
 		return err
 	}
-	body.MoreApps = len(revisions) > maxAppFilters
-	for app := range revisions {
-		if selected := slices.Contains(s.Apps, app); selected || !body.MoreApps {
-			body.AppFilters = append(body.AppFilters, filterOption{app, selected})
+	body.MoreApps = len(apps) > maxAppFilters
+	for _, app := range apps {
+		if selected := slices.Contains(s.Apps, app.ID); selected || !body.MoreApps {
+			body.AppFilters = append(body.AppFilters, filterOption{app.ID, selected})
 		}
 	}
-	slices.SortFunc(body.AppFilters, func(a, b filterOption) int { return strings.Compare(a.Value, b.Value) })
 	watch := ""
 	if len(s.Apps) == 1 {
 		watch = s.Apps[0]

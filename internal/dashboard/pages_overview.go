@@ -106,10 +106,12 @@ func (p *pageServer) overview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	o := summarize(apps)
-	if o.Latest, err = p.reader.Latest(ctx, maxLatest); err != nil {
+	latest, err := p.reader.Latest(ctx, apps, maxLatest)
+	if err != nil {
 		return err
 	}
+	o := summarize(apps)
+	o.Latest = latest
 	// An error of asynq must not hide what the ledger has.
 	if o.Queues, err = p.queues.Queues(ctx); err != nil {
 		o.QueuesError = err.Error()

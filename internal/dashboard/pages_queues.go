@@ -15,6 +15,7 @@ import (
 
 	"pilotsync/tasks"
 	"pilotsync/worker/janitor"
+	"pilotsync/worker/queuestats"
 )
 
 // queueReader is what the pages read from the queues.
@@ -34,8 +35,7 @@ type queueReader interface {
 // queue has the figures of one queue, in tasks.
 type queue struct {
 	Name                                  string
-	Ready, Active, Later, Retry, Archived int           // Archived: failed for good
-	Oldest                                time.Duration // how long the oldest ready task has waited
+	Ready, Active, Later, Retry, Archived int // Archived: failed for good
 	Paused                                bool
 	ReadError                             string // why its figures couldn't be read
 }
@@ -68,7 +68,6 @@ type process struct {
 	Host    string
 	PID     int
 	Started time.Time
-	Busy    int // active tasks
 	// Missing lists the queues for which the worker has no running server.
 	Missing []string
 }
@@ -87,46 +86,41 @@ func (t taskRef) Path() string {
 	return "/asynqmon/queues/" + url.PathEscape(t.Queue) + "/tasks/" + url.PathEscape(t.ID)
 }
 
-// queueInspector reads the queues through asynq's Inspector. The Inspector takes no context,
-// so it is used only after the ledger has answered.
+// queueInspector reads the queues. For tasks it uses asynq's Inspector, which takes no context. So
+// it reads them only after the ledger has answered.
 type queueInspector struct {
 	*asynq.Inspector
-	rdb redis.UniversalClient
+	rdb     redis.UniversalClient
+	servers *queuestats.Servers
+}
+
+func newQueueInspector(i *asynq.Inspector, rdb redis.UniversalClient) queueInspector {
+	return queueInspector{i, rdb, queuestats.NewServers(rdb)}
 }
 
 // disabledWebhooksKey is the worker's hash of webhooks that answered 410 Gone.
 const disabledWebhooksKey = "pilotsync:webhooks:off"
 
 func (i queueInspector) Queues(ctx context.Context) ([]queue, error) {
-	known, err := i.Inspector.Queues()
+	names := tasks.Queues()
+	stats, err := queuestats.Queues(ctx, i.rdb, false, names...)
 	if err != nil {
-		return nil, fmt.Errorf("list the queues: %w", err)
+		return nil, err
 	}
-	all := make([]queue, 0, len(tasks.Queues()))
-	for _, name := range tasks.Queues() {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	all := make([]queue, len(names))
+	for i, q := range stats {
+		all[i] = queue{Name: names[i], Ready: q.Pending, Active: q.Active, Later: q.Scheduled, Retry: q.Retry, Archived: q.Archived, Paused: q.Paused}
+		if q.Err != nil {
+			all[i].ReadError = q.Err.Error()
 		}
-		q := queue{Name: name}
-		if slices.Contains(known, name) {
-			info, err := i.GetQueueInfo(name)
-			if err != nil {
-				// An error of one queue must not hide the others.
-				q.ReadError = err.Error()
-			} else {
-				q.Ready, q.Active, q.Later, q.Retry, q.Archived = info.Pending, info.Active, info.Scheduled, info.Retry, info.Archived
-				q.Oldest, q.Paused = info.Latency, info.Paused
-			}
-		}
-		all = append(all, q)
 	}
 	return all, nil
 }
 
-func (i queueInspector) Workers(context.Context) ([]process, error) {
-	servers, err := i.Servers()
+func (i queueInspector) Workers(ctx context.Context) ([]process, error) {
+	servers, err := i.servers.Read(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("list the workers: %w", err)
+		return nil, err
 	}
 	return groupByProcess(servers), nil
 }
@@ -153,7 +147,6 @@ func groupByProcess(servers []*asynq.ServerInfo) []process {
 				all[key], served[key] = &process{Host: s.Host, PID: s.PID, Started: s.Started}, map[string]bool{}
 			}
 			served[key][name] = true
-			all[key].Busy += len(s.ActiveWorkers)
 			if s.Started.Before(all[key].Started) {
 				all[key].Started = s.Started
 			}

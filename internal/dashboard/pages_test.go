@@ -50,7 +50,9 @@ func (s *fakeLedger) AppStates(_ context.Context, ids ...string) ([]ledger.App, 
 func (s *fakeLedger) Find(context.Context, ledger.Query) (ledger.Page, error) {
 	return ledger.Page{Views: s.views, Total: len(s.views)}, s.err
 }
-func (s *fakeLedger) Latest(context.Context, int) ([]ledger.View, error) { return s.views, s.err }
+func (s *fakeLedger) Latest(context.Context, []ledger.App, int) ([]ledger.View, error) {
+	return s.views, s.err
+}
 
 func (s *fakeLedger) Domain(_ context.Context, app, domain string) (ledger.View, bool, error) {
 	for _, v := range s.views {
@@ -71,14 +73,6 @@ func (s *fakeLedger) Writes(context.Context, string, int) ([]ledger.Write, error
 	return s.writes, s.err
 }
 func (s *fakeLedger) Owned(context.Context, string) ([]string, error) { return nil, s.err }
-
-func (s *fakeLedger) Revisions(context.Context) (map[string]string, error) {
-	revisions := map[string]string{}
-	for _, a := range s.apps {
-		revisions[a.ID] = "1"
-	}
-	return revisions, s.err
-}
 
 func (s *fakeLedger) Workers(context.Context) ([]ledger.Worker, error) { return s.workers, nil }
 func (s *fakeLedger) Loss(context.Context) (ledger.Loss, error)        { return s.loss, nil }

@@ -26,13 +26,12 @@ const (
 type Reader interface {
 	AppStates(ctx context.Context, ids ...string) ([]ledger.App, error)
 	Find(ctx context.Context, q ledger.Query) (ledger.Page, error)
-	Latest(ctx context.Context, n int) ([]ledger.View, error)
+	Latest(ctx context.Context, apps []ledger.App, n int) ([]ledger.View, error)
 	Domain(ctx context.Context, app, domain string) (ledger.View, bool, error)
 	Domains(ctx context.Context, app string, names ...string) ([]ledger.View, error)
 	History(ctx context.Context, app, domain string) ([]listsync.HistoryEntry, error)
 	Writes(ctx context.Context, app string, n int) ([]ledger.Write, error)
 	Owned(ctx context.Context, app string) ([]string, error)
-	Revisions(ctx context.Context) (map[string]string, error)
 	Workers(ctx context.Context) ([]ledger.Worker, error)
 	Loss(ctx context.Context) (ledger.Loss, error)
 }
@@ -77,10 +76,11 @@ type pageServer struct {
 // registerPages registers the pages. [New] calls it once.
 func (s *Dashboard) registerPages(mux *http.ServeMux) {
 	fresh := &freshness{}
-	queues := newSharedQueues(s.ctx, queueInspector{s.queues, s.cfg.Redis}, fresh)
+	shared := newSharedLedger(s.ctx, s.ledger, fresh)
+	queues := newSharedQueues(s.ctx, newQueueInspector(s.queues, s.cfg.Redis), fresh)
 	p := &pageServer{
-		reader: newSharedLedger(s.ctx, s.ledger, fresh), fresh: fresh, enqueuer: s.enqueuer, operator: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
-		hub: newHub(s.ctx, fresh, snapshotReader{s.ledger, queues}.take), requireAct: s.requireAct, now: time.Now,
+		reader: shared, fresh: fresh, enqueuer: s.enqueuer, operator: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
+		hub: newHub(s.ctx, fresh, snapshotReader{shared, queues}.take), requireAct: s.requireAct, now: time.Now,
 		version: s.cfg.Version, log: s.log, templates: newPageTemplates(),
 	}
 	p.register(mux)
@@ -98,8 +98,7 @@ func (p *pageServer) register(mux *http.ServeMux) {
 	act := func(pattern string, limit time.Duration, h func(http.ResponseWriter, *http.Request) error) {
 		mux.HandleFunc(pattern, p.requireAct(p.handle(limit, func(w http.ResponseWriter, r *http.Request) error {
 			err := h(w, r)
-			now := time.Now()
-			p.fresh.change(now, now) // the next page shows what was done
+			p.fresh.begin() // the next page shows what was done
 			return err
 		})))
 	}

@@ -10,45 +10,39 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// sharedFor is how long pages use what another page read, while a stream is open.
-const sharedFor = time.Second
-
 // freshness says how old a read may be that a page uses. All viewers of a dashboard load their page
-// after a message of the stream, so they share the reads. The hub reads again each second; a change
-// after a page's read gets a message, and the page is loaded again.
+// after a message of the stream. So they share what the hub has read for it, and what was read
+// since. The hub begins anew each second; if it finds a change, the page is loaded again.
 type freshness struct {
 	mu      sync.Mutex
 	streams int
-	// What began before these times may lack what a message of the stream was about, or what an
-	// operator did. The hub itself shares its reads of the queues.
-	ledger, queues time.Time
+	begun   time.Time // the hub's last turn, or the last stream or action after that
 }
 
-// sinceOf returns when a read must have begun, or later; changed is one of the times.
-func (f *freshness) sinceOf(changed *time.Time) time.Time {
+// since returns when a read must have begun, or later.
+func (f *freshness) since() time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := time.Now()
 	if f.streams == 0 {
-		return now // without a stream no message says what has changed
+		return time.Now() // without a stream no message says what has changed
 	}
-	if oldest := now.Add(-sharedFor); oldest.After(*changed) {
-		return oldest
-	}
-	return *changed
+	return f.begun
 }
 
-// change makes pages read again what was read before these times.
-func (f *freshness) change(ledger, queues time.Time) {
+// begin makes pages read again what was read before now.
+func (f *freshness) begin() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.ledger, f.queues = ledger, queues
+	f.begun = time.Now()
 }
 
 // stream adds to the number of open streams.
 func (f *freshness) stream(n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.streams == 0 {
+		f.begun = time.Now() // the hub's last turn may be long ago
+	}
 	f.streams += n
 }
 
@@ -69,28 +63,56 @@ func (s *sharedReads[V]) get(ctx context.Context, key int, read func(context.Con
 // sharedLedger shares the reads of all apps.
 type sharedLedger struct {
 	Reader
-	apps    *sharedReads[[]ledger.App]
-	latest  *sharedReads[[]ledger.View]
+	apps    *sharedReads[*appsRead]
 	workers *sharedReads[[]ledger.Worker]
 	loss    *sharedReads[ledger.Loss]
 }
 
+// appsRead is one read of all apps, with what is read for it later.
+type appsRead struct {
+	apps []ledger.App
+
+	mu     sync.Mutex
+	latest map[int][]ledger.View // by their number
+}
+
 func newSharedLedger(ctx context.Context, r Reader, fresh *freshness) *sharedLedger {
-	since := func() time.Time { return fresh.sinceOf(&fresh.ledger) }
-	return &sharedLedger{Reader: r, apps: newSharedReads[[]ledger.App](ctx, since), latest: newSharedReads[[]ledger.View](ctx, since),
-		workers: newSharedReads[[]ledger.Worker](ctx, since), loss: newSharedReads[ledger.Loss](ctx, since)}
+	return &sharedLedger{Reader: r, apps: newSharedReads[*appsRead](ctx, fresh.since),
+		workers: newSharedReads[[]ledger.Worker](ctx, fresh.since), loss: newSharedReads[ledger.Loss](ctx, fresh.since)}
+}
+
+func (s *sharedLedger) readApps(ctx context.Context) (*appsRead, error) {
+	apps, err := s.Reader.AppStates(ctx)
+	return &appsRead{apps: apps, latest: map[int][]ledger.View{}}, err
 }
 
 func (s *sharedLedger) AppStates(ctx context.Context, ids ...string) ([]ledger.App, error) {
 	if len(ids) > 0 {
 		return s.Reader.AppStates(ctx, ids...)
 	}
-	apps, err := s.apps.get(ctx, 0, func(ctx context.Context) ([]ledger.App, error) { return s.Reader.AppStates(ctx) })
-	return slices.Clone(apps), err // a page sorts them
+	read, err := s.apps.get(ctx, 0, s.readApps)
+	if err != nil {
+		return nil, err
+	}
+	return slices.Clone(read.apps), nil // a page sorts them
 }
 
-func (s *sharedLedger) Latest(ctx context.Context, n int) ([]ledger.View, error) {
-	return s.latest.get(ctx, n, func(ctx context.Context) ([]ledger.View, error) { return s.Reader.Latest(ctx, n) })
+// Latest belongs to a read of all apps that is as new as a page needs; the caller's is another one.
+func (s *sharedLedger) Latest(ctx context.Context, _ []ledger.App, n int) ([]ledger.View, error) {
+	read, err := s.apps.get(ctx, 0, s.readApps)
+	if err != nil {
+		return nil, err
+	}
+	read.mu.Lock()
+	defer read.mu.Unlock()
+	if views, ok := read.latest[n]; ok {
+		return views, nil
+	}
+	views, err := s.Reader.Latest(ctx, read.apps, n)
+	if err == nil {
+		read.latest[n] = views
+	}
+	return views, err
 }
 
 func (s *sharedLedger) Workers(ctx context.Context) ([]ledger.Worker, error) {
@@ -110,9 +132,8 @@ type sharedQueues struct {
 }
 
 func newSharedQueues(ctx context.Context, r queueReader, fresh *freshness) *sharedQueues {
-	since := func() time.Time { return fresh.sinceOf(&fresh.queues) }
-	return &sharedQueues{queueReader: r, queues: newSharedReads[[]queue](ctx, since), workers: newSharedReads[[]process](ctx, since),
-		counts: newSharedReads[int](ctx, since)}
+	return &sharedQueues{queueReader: r, queues: newSharedReads[[]queue](ctx, fresh.since), workers: newSharedReads[[]process](ctx, fresh.since),
+		counts: newSharedReads[int](ctx, fresh.since)}
 }
 
 func (s *sharedQueues) Queues(ctx context.Context) ([]queue, error) {

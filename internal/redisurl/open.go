@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
 )
 
 // minPool is the smallest pool of connections to a server: a worker runs about 150 concurrent
@@ -185,6 +186,7 @@ func sentinelOptions(p parts, secure bool) (*redis.FailoverOptions, error) {
 		}
 	}
 	opt.ContextTimeoutEnabled = true
+	opt.DisableIdentity = true
 	if opt.PoolSize == 0 {
 		opt.PoolSize = poolSize()
 	}
@@ -217,6 +219,7 @@ func clusterOptions(p parts, secure bool) (*redis.ClusterOptions, error) {
 		}
 	}
 	opt.ContextTimeoutEnabled = true
+	opt.DisableIdentity, opt.MaintNotificationsConfig = true, noMaintNotifications()
 	if opt.PoolSize == 0 {
 		opt.PoolSize = poolSize()
 	}
@@ -246,10 +249,17 @@ func (p parts) parseHosts(defaultPort string) (*url.URL, []string, error) {
 // deadline; otherwise go-redis uses only its own time limits.
 func withDefaults(opt *redis.Options) *redis.Options {
 	opt.ContextTimeoutEnabled = true
+	opt.DisableIdentity, opt.MaintNotificationsConfig = true, noMaintNotifications()
 	if opt.PoolSize == 0 {
 		opt.PoolSize = poolSize()
 	}
 	return opt
+}
+
+// noMaintNotifications turns off messages that only Redis Enterprise sends. To ask for them, as to
+// name the library, takes commands for each connection.
+func noMaintNotifications() *maintnotifications.Config {
+	return &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 }
 
 // poolSize is go-redis's default, but not below minPool.

@@ -155,6 +155,6 @@ func TestAWrongEnvironmentIsAnErrorThatNamesIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := n.Ready(); err == nil || !strings.Contains(err.Error(), "READY=1") {
-		t.Errorf("nobody listens: %v", err)
+		t.Errorf("without a listener: %v", err)
 	}
 }

@@ -19,7 +19,7 @@ type ask struct {
 func TestTurnsOfALine(t *testing.T) {
 	t.Parallel()
 	for name, asks := range map[string][]ask{
-		"nobody waits without need": {{app: "a", urgent: true}, {app: "b", urgent: true}, {app: "c"}},
+		"no app waits without need": {{app: "a", urgent: true}, {app: "b", urgent: true}, {app: "c"}},
 		"after a refusal each app has its own turn": {{app: "a", urgent: true, refuse: 0.5}, {app: "b", urgent: true, want: 1.5}, {app: "c", urgent: true, want: 2.5},
 			{app: "b", urgent: true, at: 1, want: 0.5}, {app: "a", urgent: true, at: 1}, {app: "b", urgent: true, at: 1.5}, {app: "c", urgent: true, at: 2.5}},
 		"the tasks of an app share its turn": {{app: "a", urgent: true, refuse: 1}, {app: "b", urgent: true, want: 2}, {app: "b", urgent: true, want: 2}, {app: "b", urgent: true, at: 2}, {app: "b", urgent: true, at: 2}},
@@ -29,7 +29,7 @@ func TestTurnsOfALine(t *testing.T) {
 		"an urgent task doesn't wait for the other turn of its app": {{app: "a", refuse: 1}, {app: "b", want: 2}, {app: "b", urgent: true}},
 		"a refusal delays the turns behind it": {{app: "a", urgent: true, refuse: 1}, {app: "b", urgent: true, want: 2}, {app: "a", urgent: true, at: 1, refuse: 3},
 			{app: "b", urgent: true, at: 2, want: 3}, {app: "c", urgent: true, at: 2, want: 4}},
-		"a turn that nobody takes ends": {{app: "a", urgent: true, refuse: 1}, {app: "b", urgent: true, at: 12}, {app: "b", urgent: true, at: 12, refuse: 5},
+		"a turn that no app takes ends": {{app: "a", urgent: true, refuse: 1}, {app: "b", urgent: true, at: 12}, {app: "b", urgent: true, at: 12, refuse: 5},
 			{app: "a", urgent: true, at: 12, want: 6}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -139,7 +139,7 @@ func TestFromOneWorkerToEightAndBackUnderLoadLosesNothing(t *testing.T) {
 	f.settle()
 	workload.CheckNoOverlap(t, f.sim)
 	f.slowest(down)
-	t.Logf("tasks waited for up to %s; %d syncs were handed back, and a worker took up to %s to stop",
+	t.Logf("tasks waited for up to %s; %d syncs yielded, and a worker took up to %s to stop",
 		s.longest.Round(100*time.Millisecond), s.yielded, s.stop.Round(100*time.Millisecond))
 	if s.longest < 2*threshold {
 		t.Error("one worker was fast enough: the test tested nothing")

@@ -117,20 +117,22 @@ type Agenda struct {
 	Apps int       // on the agenda
 	Due  []Visit   // the longest overdue first
 
-	complete time.Time // when the index of names was complete; zero for never
+	complete time.Time      // when the index of names was complete; zero for never
+	named    map[string]int // how many names it has of the due apps
 }
 
 // DueVisits returns the visits that are due.
 func (l *Ledger) DueVisits(ctx context.Context) (Agenda, error) {
-	reply, err := l.dueVisits.Run(ctx, l.rdb, []string{visitsKey, completeKey}).StringSlice()
+	reply, err := l.dueVisits.Run(ctx, l.rdb, []string{visitsKey, completeKey, namedKey}).StringSlice()
 	if err != nil {
 		return Agenda{}, fmt.Errorf("read the agenda: %w", err)
 	}
-	a := Agenda{Now: parseTime(reply[0]), complete: parseTime(reply[2])}
+	a := Agenda{Now: parseTime(reply[0]), complete: parseTime(reply[2]), named: map[string]int{}}
 	if a.Apps, err = strconv.Atoi(reply[1]); err != nil {
 		return Agenda{}, fmt.Errorf("read the agenda: %w", err)
 	}
-	for i := 3; i+1 < len(reply); i += 2 {
+	for i := 3; i+2 < len(reply); i += 3 {
+		a.named[reply[i]], _ = strconv.Atoi(reply[i+2]) // a wrong number has its names added again
 		a.Due = append(a.Due, Visit{App: reply[i], At: parseTime(reply[i+1])})
 	}
 	return a, nil

@@ -1,7 +1,6 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -48,6 +47,10 @@ type App struct {
 	Expiry       time.Time           `json:",omitzero"` // the earliest end of a certificate of the domains that are done; zero for none
 	ExpiryDomain string              `json:",omitzero"`
 	Expiring     Expiring            `json:",omitzero"`
+	LastWrite    *LastWrite          `json:",omitzero"` // nil if none is recorded
+	ChangedAt    time.Time           `json:",omitzero"` // when one of its domains last did, by Redis's clock
+	// Revision changes whenever a page about the app would; empty if nothing was recorded.
+	Revision string `json:",omitzero"`
 }
 
 // Apps returns the id of every app that has a ledger, sorted.
@@ -99,78 +102,78 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 	return apps, nil
 }
 
-// summarize reads apps, and returns their summaries without ReadAt, in their order.
+// summarize reads apps, and returns their summaries without ReadAt, in their order. It takes one
+// command an app.
 func (l *Ledger) summarize(ctx context.Context, ids []string) ([]summary, error) {
-	type answer struct {
-		sync, shown     *redis.MapStringStringCmd
-		pending         *redis.IntCmd
-		counts          []*redis.IntCmd // in the order of tasks.States
-		waiting, expiry *redis.ZSliceCmd
-		latest          *redis.ZSliceCmd
-		renewals        renewals
-		clock           *redis.TimeCmd // from the node that has the app
+	// Certificates last for days: an error of this machine's clock matters little.
+	args := []any{time.Now().Unix(), int64(listsync.AssumedAlarm / time.Second), len(appFields())}
+	for _, field := range slices.Concat(appFields(), shownFields()) {
+		args = append(args, field)
 	}
-	now := time.Now() // certificates last for days: an error of this machine's clock matters little
-	answers := make([]answer, len(ids))
-	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, id := range ids {
-			a := answer{sync: p.HGetAll(ctx, key(id, "sync")), shown: p.HGetAll(ctx, key(id, "shown")), pending: p.HLen(ctx, key(id, "pending")),
-				waiting: p.ZRangeWithScores(ctx, key(id, "waiting"), 0, 0), latest: p.ZRangeWithScores(ctx, key(id, "latest"), -1, -1),
-				expiry: p.ZRangeWithScores(ctx, key(id, "expiry"), 0, 0), clock: p.Time(ctx)}
-			a.renewals = readRenewals(ctx, p, id, now)
-			for _, state := range tasks.States() {
-				a.counts = append(a.counts, p.ZLexCount(ctx, key(id, "index"), "["+string(state)+" ", "["+string(state)+" \xff"))
-			}
-			answers[i] = a
-		}
-		return nil
-	})
+	replies, err := l.runEach(ctx, l.app, ids, func(app string) []string { return []string{key(app, "sync"), key(app, "shown")} }, args...)
 	if err != nil {
 		return nil, fmt.Errorf("look up %d apps: %w", len(ids), err)
 	}
-	apps := make([]summary, len(ids))
-	all := make([]renewals, len(ids))
-	for i, a := range answers {
-		app := decodeApp(ids[i], a.sync.Val(), int(a.pending.Val()), a.clock.Val())
-		app.Counts = map[tasks.State]int{}
-		app.Listed, _ = strconv.Atoi(a.shown.Val()["listed"])
-		app.ListedAt = parseTime(a.shown.Val()["listed_at"])
-		if compared := parseTime(a.shown.Val()["compared_at"]); compared.After(app.ListedAt) {
-			app.ListedAt = compared
+	all := make([]summary, len(ids))
+	for i, reply := range replies {
+		values, err := reply.Slice()
+		if err == nil {
+			all[i], err = decodeSummary(ids[i], values)
 		}
-		app.DisconnectedSince = decodeConnection(app.ID, a.shown.Val()).DisconnectedSince
-		if c, err := decodeJSON[serverpilot.Coverage](a.shown.Val()["coverage"]); err == nil {
-			app.Coverage = &c
+		if err != nil {
+			return nil, fmt.Errorf("look up app %s: %w", ids[i], err)
 		}
-		app.Action = decodeAction(a.shown.Val()["action"])
-		for j, state := range tasks.States() {
-			if n := a.counts[j].Val(); n > 0 {
-				app.Counts[state] = int(n)
-			}
-		}
-		if z := a.waiting.Val(); len(z) > 0 {
-			app.Oldest = time.UnixMilli(int64(z[0].Score)).UTC()
-		}
-		if z := a.expiry.Val(); len(z) > 0 {
-			app.Expiry, app.ExpiryDomain = time.Unix(int64(z[0].Score), 0).UTC(), z[0].Member.(string)
-		}
-		apps[i] = summary{App: app, Revision: a.shown.Val()["revision"], Until: a.renewals.nextLate()}
-		if a.sync.Val()["token"] != "" {
-			apps[i].LeaseEnds = parseTime(a.sync.Val()["until"])
-		}
-		if z := a.latest.Val(); len(z) > 0 {
-			apps[i].Changed = time.UnixMilli(int64(z[0].Score)).UTC()
-		}
-		all[i] = a.renewals
 	}
-	expiring, err := l.expiring(ctx, ids, all, now)
-	if err != nil {
-		return nil, err
+	return all, nil
+}
+
+// appFields are the fields of the sync hash that readers see, and shownFields those of the other one.
+func appFields() []string {
+	return []string{"wake", "awake", "token", "until", "look_at", "fails", "trouble", "blocked", "trouble_since", "paused", "dry_run"}
+}
+
+func shownFields() []string {
+	return []string{"listed", "listed_at", "compared_at", "revision", "disconnected", "coverage", "action", "write"}
+}
+
+// decodeSummary decodes what app.lua returns.
+func decodeSummary(id string, reply []any) (s summary, err error) {
+	const values = 14
+	if len(reply) != values {
+		return s, fmt.Errorf("%d values were read, want %d", len(reply), values)
 	}
-	for i := range apps {
-		apps[i].Expiring = expiring[i]
+	lists := func(i int) []any { list, _ := reply[i].([]any); return list }
+	text := func(i int) string { text, _ := reply[i].(string); return text }
+	number := func(i int) int { n, _ := reply[i].(int64); return int(n) }
+	sync, shown := foundFields(appFields(), lists(1)), foundFields(shownFields(), lists(2))
+
+	s.App = decodeApp(id, sync, number(3), parseTime(text(0)))
+	if sync["token"] != "" {
+		s.LeaseEnds = parseTime(sync["until"])
 	}
-	return apps, nil
+	s.Revision = shown["revision"]
+	s.Listed, _ = strconv.Atoi(shown["listed"])
+	s.ListedAt = parseTime(shown["listed_at"])
+	if compared := parseTime(shown["compared_at"]); compared.After(s.ListedAt) {
+		s.ListedAt = compared
+	}
+	s.DisconnectedSince = decodeConnection(id, shown).DisconnectedSince
+	if c, err := decodeJSON[serverpilot.Coverage](shown["coverage"]); err == nil {
+		s.Coverage = &c
+	}
+	s.Action = decodeAction(shown["action"])
+	s.Counts = map[tasks.State]int{}
+	for state, n := range pairs(reply[4]) {
+		if domains, err := strconv.Atoi(n); err == nil && domains > 0 {
+			s.Counts[tasks.State(state)] = domains
+		}
+	}
+	s.Oldest, s.ChangedAt = parseTime(text(5)), parseTime(text(6))
+	s.Expiry, s.ExpiryDomain = parseSeconds(text(7)), text(8)
+	s.Expiring = Expiring{Count: number(9), First: parseSeconds(text(10)), Domain: text(11)}
+	s.Until = parseSeconds(text(12))
+	s.LastWrite, err = decodeLastWrite(shown["write"], text(13))
+	return s, err
 }
 
 // decodeApp decodes an app's sync hash.
@@ -192,33 +195,4 @@ func (l *Ledger) Owned(ctx context.Context, app string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
-}
-
-// OwnedByOtherApps returns those of the names that other apps own, each with the first such app.
-func (l *Ledger) OwnedByOtherApps(ctx context.Context, app string, names []string) (map[string]string, error) {
-	apps, err := l.Apps(ctx)
-	if err != nil {
-		return nil, err
-	}
-	others := slices.DeleteFunc(apps, func(id string) bool { return id == app })
-	owned := make([][]*redis.BoolCmd, len(others))
-	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, other := range others {
-			for _, name := range names {
-				owned[i] = append(owned[i], p.SIsMember(ctx, key(other, "ours"), name))
-			}
-		}
-		return nil
-	}); err != nil {
-		return nil, fmt.Errorf("find the names that other apps own: %w", err)
-	}
-	elsewhere := map[string]string{}
-	for i, other := range others {
-		for j, name := range names {
-			if owned[i][j].Val() {
-				elsewhere[name] = cmp.Or(elsewhere[name], other)
-			}
-		}
-	}
-	return elsewhere, nil
 }

@@ -11,7 +11,8 @@
 // script can use all of them:
 //
 //	pilotsync:{APP}:seq      string  the last order number handed out (by producers)
-//	pilotsync:{APP}:seqs     hash    domain → order number of its last recorded change
+//	pilotsync:{APP}:seqs     hash    domain → order number of its last recorded change; a domain
+//	                                 without one has the floor of sync
 //	pilotsync:{APP}:pending  hash    domain → that change, until a sync has processed it; a
 //	                                 dry run puts its preview there
 //	pilotsync:{APP}:since    hash    domain → order number of its first addition after its
@@ -35,7 +36,10 @@
 //	                                 blocked, trouble_since; alarm (the failure has an event);
 //	                                 paused (by whom);
 //	                                 dry_run ("ms ADDED REMOVED", until a commit); lost_told
-//	                                 (identity of the ledger that has an event of its predecessor's loss)
+//	                                 (identity of the ledger that has an event of its predecessor's loss);
+//	                                 floor (the greatest order number of a pruned domain); prune_at
+//	                                 (when the next domains are pruned, ms), prune_from (the entry of
+//	                                 the index after which the next page begins)
 //	pilotsync:{APP}:outbox   list    events to be enqueued, oldest first: "µs EVENT"
 //	pilotsync:{APP}:told     string  time of the last event (µs)
 //	pilotsync:{APP}:writes   list    the last writes, newest first: "NUMBER µs OUTCOME CHANGES"

@@ -23,57 +23,76 @@ type Query struct {
 	Limit int // domains on a page, at least 1
 }
 
-// Position is a place in the order of results: by domain, then by app.
+// Position is a place in the order of results.
 type Position struct{ Domain, App string }
 
 func (p Position) compare(other Position) int {
 	return cmp.Or(strings.Compare(p.Domain, other.Domain), strings.Compare(p.App, other.App))
 }
 
-// Page is a part of a [Query]'s results.
+// Page is a part of a [Query]'s results. Others may follow a page with fewer than Limit domains.
 type Page struct {
 	Views []View
-	Total int       // number of domains on all pages
+	Total int       // number of domains on all pages; -1 where counting them takes a look into each app
 	Next  *Position // After of the next page; nil if there is none
 }
 
-// Find returns the domains that match a query, sorted by name and app. It takes three or four
-// round trips and reads at most one page of each app. It doesn't read apps whose summary has no
-// domain in the states.
+// Find returns the domains that match a query. Those with a prefix are sorted by name, then by app.
+// All others are sorted by app, then by name: so a page has the domains of a few apps, and the
+// summaries say which.
+//
+// If no domain on the page has a pending change, reading it takes four commands and two more for
+// each app on it, whatever the number of apps. Besides, each app that changed lately takes some.
 func (l *Ledger) Find(ctx context.Context, q Query) (Page, error) {
-	apps, total, counted := q.Apps, 0, map[string]bool{}
-	var quiet map[string]bool
-	if len(apps) == 0 {
-		s, err := l.readSummaries(ctx)
-		if err != nil {
-			return Page{}, err
-		}
-		quiet = map[string]bool{}
-		local := time.Now()
-		for _, app := range s.apps {
-			kept, ok := s.of(app, local)
-			n := kept.count(q.States)
-			if ok && n == 0 {
-				continue
-			}
-			apps = append(apps, app)
-			quiet[app] = ok && kept.Pending == 0
-			if ok && q.Prefix == "" {
-				total, counted[app] = total+n, true
-			}
-		}
-	}
-	found, others, err := l.search(ctx, apps, counted, q)
+	s, err := l.readSummaries(ctx)
 	if err != nil {
 		return Page{}, err
 	}
-	page := Page{Total: total + others}
-	if len(found) > q.Limit {
-		found = found[:q.Limit]
-		page.Next = &found[q.Limit-1]
+	all := s.sources(q, time.Now())
+	quiet := map[string]bool{}
+	for _, from := range all {
+		quiet[from.app] = from.quiet
 	}
-	page.Views, err = l.views(ctx, found, quiet)
-	return page, err
+	if q.Prefix == "" {
+		return l.findByApp(ctx, all, quiet, q)
+	}
+	return l.findByName(ctx, s, all, quiet, q)
+}
+
+// source is an app that may have domains of a query.
+type source struct {
+	app    string
+	groups []string // the first words of its index's members
+	n      int      // how many domains it has in the query's states; -1 if that isn't known
+	quiet  bool     // it has no pending change
+}
+
+// sources returns the apps that may have domains of a query, sorted.
+func (s summaries) sources(q Query, local time.Time) (all []source) {
+	apps := s.apps
+	if len(q.Apps) > 0 {
+		apps = slices.Compact(slices.Sorted(slices.Values(q.Apps)))
+	}
+	for _, app := range apps {
+		from := source{app: app, n: -1}
+		kept, ok := s.of(app, local)
+		if ok {
+			from.n, from.quiet = kept.count(q.States), kept.Pending == 0
+		}
+		if from.n == 0 {
+			continue
+		}
+		if len(q.States) == 0 {
+			from.groups = []string{""}
+		}
+		for _, state := range q.States {
+			if !ok || kept.Counts[state] > 0 {
+				from.groups = append(from.groups, string(state))
+			}
+		}
+		all = append(all, from)
+	}
+	return all
 }
 
 // count is the number of domains in some states, or of all if there are none.
@@ -86,176 +105,103 @@ func (a App) count(states []tasks.State) (n int) {
 	return n
 }
 
-// search returns the positions of one page and one more, and counts all but those of counted apps.
-func (l *Ledger) search(ctx context.Context, apps []string, counted map[string]bool, q Query) (found []Position, total int, err error) {
-	groups := []string{""} // the first words of members
-	if len(q.States) > 0 {
-		groups = groups[:0]
-		for _, state := range q.States {
-			groups = append(groups, string(state))
+// findByApp reads the apps of a page, as far as their numbers of domains say that it has some.
+func (l *Ledger) findByApp(ctx context.Context, all []source, quiet map[string]bool, q Query) (page Page, err error) {
+	if err := l.count(ctx, all); err != nil {
+		return page, err
+	}
+	rest := slices.DeleteFunc(all, func(from source) bool {
+		page.Total += from.n
+		return from.n == 0 || q.After != nil && from.app < q.After.App
+	})
+	var found []Position
+	for len(rest) > 0 && len(found) <= q.Limit {
+		some := 0
+		for enough := len(found); some < len(rest) && enough <= q.Limit; some++ {
+			if q.After == nil || rest[some].app != q.After.App { // the previous pages have some of its domains
+				enough += rest[some].n
+			}
+		}
+		parts, err := l.readParts(ctx, rest[:some], "", q.Limit+1, func(app string) string {
+			if q.After != nil && app == q.After.App {
+				return "(" + q.After.Domain
+			}
+			return "["
+		})
+		if err != nil {
+			return page, err
+		}
+		slices.SortFunc(parts, func(a, b Position) int {
+			return cmp.Or(strings.Compare(a.App, b.App), strings.Compare(a.Domain, b.Domain))
+		})
+		found, rest = append(found, slices.Compact(parts)...), rest[some:]
+	}
+	page.cut(&found, q.Limit)
+	page.Views, err = l.views(ctx, found, quiet)
+	return page, err
+}
+
+// cut limits what was found to a page.
+func (p *Page) cut(found *[]Position, limit int) {
+	if len(*found) > limit {
+		*found = (*found)[:limit]
+		p.Next = &(*found)[limit-1]
+	}
+}
+
+// count counts the domains of those sources whose summary doesn't say it.
+func (l *Ledger) count(ctx context.Context, all []source) error {
+	counts := make([][]*redis.IntCmd, len(all))
+	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for i, from := range all {
+			if from.n >= 0 {
+				continue
+			}
+			for _, group := range from.groups {
+				counts[i] = append(counts[i], p.ZLexCount(ctx, key(from.app, "index"), "["+group+" ", "["+group+" \xff"))
+			}
+		}
+		return nil
+	}); err != nil {
+		return fmt.Errorf("count the domains: %w", err)
+	}
+	for i := range all {
+		if counts[i] == nil {
+			continue
+		}
+		all[i].n = 0
+		for _, n := range counts[i] {
+			all[i].n += int(n.Val())
 		}
 	}
-	var counts []*redis.IntCmd
+	return nil
+}
+
+// readParts returns up to limit domains of each group of each source: those with the prefix from a
+// domain on, which from returns for an app, as Redis writes the begin of a range.
+func (l *Ledger) readParts(ctx context.Context, all []source, prefix string, limit int, from func(app string) string) (found []Position, err error) {
 	type part struct {
 		app  string
 		cmd  *redis.StringSliceCmd
 		skip int // bytes before the domain
 	}
 	var parts []part
-	_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for _, app := range apps {
-			for _, group := range groups {
-				begin := group + " " + q.Prefix
-				from, to := "["+begin, "["+begin+"\xff"
-				if !counted[app] {
-					counts = append(counts, p.ZLexCount(ctx, key(app, "index"), from, to))
-				}
-				if q.After != nil && q.After.Domain >= q.Prefix {
-					from = "[" + group + " " + q.After.Domain
-					if app <= q.After.App {
-						from = "(" + from[1:] // the previous page has this app's domain
-					}
-				}
-				parts = append(parts, part{app, p.ZRangeByLex(ctx, key(app, "index"),
-					&redis.ZRangeBy{Min: from, Max: to, Count: int64(q.Limit) + 1}), len(group) + 1})
+	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		for _, source := range all {
+			begin := from(source.app)
+			for _, group := range source.groups {
+				parts = append(parts, part{source.app, p.ZRangeByLex(ctx, key(source.app, "index"),
+					&redis.ZRangeBy{Min: begin[:1] + group + " " + begin[1:], Max: "[" + group + " " + prefix + "\xff", Count: int64(limit)}), len(group) + 1})
 			}
 		}
 		return nil
-	})
-	if err != nil {
-		return nil, 0, fmt.Errorf("search the domains: %w", err)
-	}
-	for _, n := range counts {
-		total += int(n.Val())
+	}); err != nil {
+		return nil, fmt.Errorf("search the domains: %w", err)
 	}
 	for _, part := range parts {
 		for _, member := range part.cmd.Val() {
 			found = append(found, Position{Domain: member[part.skip:], App: part.app})
 		}
 	}
-	slices.SortFunc(found, Position.compare)
-	found = slices.Compact(found) // a domain may change its state between two reads
-	return found[:min(len(found), q.Limit+1)], total, nil
-}
-
-// Latest returns the last changed domains, at most n and at most 50 of each app, newest
-// first. It reads the n apps that changed last according to their summaries, and those whose
-// summary isn't right.
-func (l *Ledger) Latest(ctx context.Context, n int) ([]View, error) {
-	s, err := l.readSummaries(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var apps []string
-	var kept []summary
-	local := time.Now()
-	for _, app := range s.apps {
-		if a, ok := s.of(app, local); !ok {
-			apps = append(apps, app)
-		} else if !a.Changed.IsZero() {
-			kept = append(kept, a)
-		}
-	}
-	slices.SortFunc(kept, func(a, b summary) int { return cmp.Or(b.Changed.Compare(a.Changed), strings.Compare(a.ID, b.ID)) })
-	quiet := map[string]bool{}
-	for _, a := range kept[:min(n, len(kept))] {
-		apps = append(apps, a.ID)
-		quiet[a.ID] = a.Pending == 0
-	}
-	lists := make([]*redis.ZSliceCmd, len(apps))
-	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, app := range apps {
-			lists[i] = p.ZRevRangeWithScores(ctx, key(app, "latest"), 0, int64(n)-1)
-		}
-		return nil
-	}); err != nil {
-		return nil, fmt.Errorf("read the latest changes: %w", err)
-	}
-	type change struct {
-		Position
-		at float64
-	}
-	var all []change
-	for i, list := range lists {
-		for _, z := range list.Val() {
-			all = append(all, change{Position{Domain: z.Member.(string), App: apps[i]}, z.Score})
-		}
-	}
-	slices.SortFunc(all, func(a, b change) int {
-		return cmp.Or(cmp.Compare(b.at, a.at), a.compare(b.Position))
-	})
-	positions := make([]Position, 0, n)
-	for _, c := range all[:min(n, len(all))] {
-		positions = append(positions, c.Position)
-	}
-	return l.views(ctx, positions, quiet)
-}
-
-// views reads the domains at the given positions, in their order, without those that the
-// ledger doesn't have any more. Quiet apps have no pending change.
-func (l *Ledger) views(ctx context.Context, positions []Position, quiet map[string]bool) ([]View, error) {
-	names := map[string][]string{}
-	for _, p := range positions {
-		names[p.App] = append(names[p.App], p.Domain)
-	}
-	type answer struct {
-		domains       *redis.SliceCmd
-		pending, sync *redis.SliceCmd // nil for a quiet app
-	}
-	answers := map[string]answer{}
-	if len(names) == 0 {
-		return nil, nil
-	}
-	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for app, domains := range names {
-			a := answer{domains: p.HMGet(ctx, key(app, "domains"), domains...)}
-			if !quiet[app] {
-				a.pending, a.sync = p.HMGet(ctx, key(app, "pending"), domains...), p.HMGet(ctx, key(app, "sync"), syncFields()...)
-			}
-			answers[app] = a
-		}
-		return nil
-	}); err != nil {
-		return nil, fmt.Errorf("read %d domains: %w", len(positions), err)
-	}
-	at := map[Position]View{}
-	for app, a := range answers {
-		var pending, sync map[string]string
-		if a.pending != nil {
-			pending, sync = foundFields(names[app], a.pending.Val()), foundFields(syncFields(), a.sync.Val())
-		}
-		views, err := decodeViews(app, foundFields(names[app], a.domains.Val()), pending, sync)
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range views {
-			at[Position{Domain: v.Domain, App: app}] = v
-		}
-	}
-	views := make([]View, 0, len(positions))
-	for _, p := range positions {
-		if v, ok := at[p]; ok {
-			views = append(views, v)
-		}
-	}
-	return views, nil
-}
-
-// Lookup returns the named domains of some apps, sorted by app and name, in one round trip. Unknown
-// ones are left out.
-func (l *Ledger) Lookup(ctx context.Context, apps []App, domains []string) ([]View, error) {
-	var positions []Position
-	quiet := map[string]bool{}
-	domains = slices.Compact(slices.Sorted(slices.Values(domains)))
-	for _, app := range apps {
-		quiet[app.ID] = app.Pending == 0
-		for _, domain := range domains {
-			positions = append(positions, Position{Domain: domain, App: app.ID})
-		}
-	}
-	views, err := l.views(ctx, positions, quiet)
-	slices.SortFunc(views, func(a, b View) int {
-		return cmp.Or(strings.Compare(a.AppID, b.AppID), strings.Compare(a.Domain, b.Domain))
-	})
-	return views, err
+	return found, nil
 }

@@ -1,13 +1,14 @@
 package ledger
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"pilotsync/tasks"
@@ -25,6 +26,11 @@ func TestReadersFindWhatTheLedgerHas(t *testing.T) {
 			r.Fatal(err)
 		}
 		l, apps := New(rdb), []string{"app1", "app2"}
+		if rapid.Bool().Draw(r, "readers rely on the index of names") {
+			if err := l.CompleteNames(ctx, nil, time.Now()); err != nil {
+				r.Fatal(err)
+			}
+		}
 		domains := []string{"a.example.com", "ab.example.com", "pending.example.com"}
 		seq := int64(first)
 		steps := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) step {
@@ -105,8 +111,6 @@ func compare(r *rapid.T, l *Ledger, apps []string) {
 		}
 		all = append(all, views...)
 	}
-	slices.SortFunc(all, func(a, b View) int { return position(a).compare(position(b)) })
-
 	for _, prefix := range []string{"", "a", "ab", "p", "zzz"} {
 		for _, states := range [][]tasks.State{nil, {tasks.Pending}, {tasks.Done, tasks.DoneWithoutSSL}} {
 			for _, in := range [][]string{nil, {"app1"}, {"app2", "unknown"}} {
@@ -116,6 +120,12 @@ func compare(r *rapid.T, l *Ledger, apps []string) {
 						want = append(want, position(v))
 					}
 				}
+				slices.SortFunc(want, func(a, b Position) int {
+					if prefix == "" {
+						return cmp.Or(strings.Compare(a.App, b.App), strings.Compare(a.Domain, b.Domain))
+					}
+					return a.compare(b)
+				})
 				var got []Position
 				q := Query{Apps: in, States: states, Prefix: prefix, Limit: 2}
 				for {
@@ -123,7 +133,7 @@ func compare(r *rapid.T, l *Ledger, apps []string) {
 					if err != nil {
 						r.Fatal(err)
 					}
-					if page.Total != len(want) {
+					if filtered := prefix != "" && (states != nil || in != nil); page.Total != len(want) && !(filtered && page.Total == -1) {
 						r.Errorf("%+v: %d in all, want %d", q, page.Total, len(want))
 					}
 					for _, v := range page.Views {
@@ -134,14 +144,18 @@ func compare(r *rapid.T, l *Ledger, apps []string) {
 					}
 					q.After = page.Next
 				}
-				if diff := cmp.Diff(want, got); diff != "" {
+				if diff := gocmp.Diff(want, got); diff != "" {
 					r.Errorf("prefix %q, states %v, apps %v (-want +got):\n%s", prefix, states, in, diff)
 				}
 			}
 		}
 	}
 	compareApps(r, l, all)
-	latest, err := l.Latest(ctx, 100)
+	states, err := l.AppStates(ctx)
+	if err != nil {
+		r.Fatal(err)
+	}
+	latest, err := l.Latest(ctx, states, 100)
 	if err != nil {
 		r.Fatal(err)
 	}
@@ -216,7 +230,7 @@ func TestWritesHaveTheirChangesAndOutcome(t *testing.T) {
 				for _, w := range writes {
 					got = append(got, fmt.Sprintf("%d %s +%s -%s %d %s", w.N, w.Outcome, w.Added[0], w.Removed[0], w.Size, w.WorkerID))
 				}
-				if diff := cmp.Diff(want, got); diff != "" {
+				if diff := gocmp.Diff(want, got); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", when, diff)
 				}
 			}

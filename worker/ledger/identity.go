@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"pilotsync/tasks"
 )
 
@@ -114,7 +112,8 @@ type Loss struct {
 	Waiting []string
 }
 
-// Loss returns the last loss of the ledger.
+// Loss returns the last loss of the ledger. A process that calls it again and again reads only some
+// of the apps that wait, in turn: see [handoversRead].
 func (l *Ledger) Loss(ctx context.Context) (Loss, error) {
 	current, err := l.Identity(ctx)
 	if err != nil || current.Lost.IsZero() {
@@ -137,19 +136,6 @@ func (l *Ledger) Loss(ctx context.Context) (Loss, error) {
 	}
 	slices.Sort(apps)
 	apps = slices.Compact(apps)
-	handed := make([]*redis.StringCmd, len(apps))
-	if err := l.pipelined(ctx, func(p redis.Pipeliner) {
-		for i, app := range apps {
-			handed[i] = p.Get(ctx, key(app, "handover"))
-		}
-	}); err != nil {
-		return Loss{}, fmt.Errorf("read which apps were handed over: %w", err)
-	}
-	loss := Loss{At: current.Lost}
-	for i, app := range apps {
-		if handed[i].Val() != current.ID {
-			loss.Waiting = append(loss.Waiting, app)
-		}
-	}
-	return loss, nil
+	waiting, err := l.handovers.waiting(ctx, l, current.ID, apps)
+	return Loss{At: current.Lost, Waiting: waiting}, err
 }

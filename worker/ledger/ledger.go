@@ -23,7 +23,10 @@ const HistoryKept = 10
 type Ledger struct {
 	rdb redis.UniversalClient
 	scripts
-	agenda *marker
+	agenda  *marker
+	changes latestChanges
+
+	handovers handovers
 }
 
 var _ listsync.Ledger = (*Ledger)(nil)

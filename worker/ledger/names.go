@@ -64,17 +64,21 @@ func (l *Ledger) recordNamed(ctx context.Context, app, domain string, keys []str
 }
 
 // AddMissingNames adds the domains of those apps that have more or fewer names in the index than
-// domains. A name that its app doesn't have is removed.
-func (l *Ledger) AddMissingNames(ctx context.Context, works []Work) error {
+// domains. A name that its app doesn't have is removed. due is the agenda that has the apps, or the
+// zero Agenda: then their numbers of names are read.
+func (l *Ledger) AddMissingNames(ctx context.Context, due Agenda, works []Work) error {
 	var differ []string
 	for some := range slices.Chunk(works, planPage) {
-		apps := make([]string, len(some))
-		for i, w := range some {
-			apps[i] = w.App
-		}
-		named, err := l.named(ctx, apps)
-		if err != nil {
-			return err
+		named := due.named
+		if named == nil {
+			apps := make([]string, len(some))
+			for i, w := range some {
+				apps[i] = w.App
+			}
+			var err error
+			if named, err = l.named(ctx, apps); err != nil {
+				return err
+			}
 		}
 		for _, w := range some {
 			if named[w.App] != w.Domains {

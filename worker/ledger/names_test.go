@@ -27,7 +27,7 @@ type namesModel struct {
 // appNames are the names that the apps have.
 func (m *namesModel) appNames() (names []string) {
 	for _, app := range m.apps {
-		for _, member := range m.rdb.ZRangeByLex(m.ctx, key(app, "index"), &redis.ZRangeBy{Min: "[ ", Max: "(!"}).Val() {
+		for _, member := range m.rdb.ZRangeArgs(m.ctx, redis.ZRangeArgs{Key: key(app, "index"), ByLex: true, Start: "[ ", Stop: "(!"}).Val() {
 			names = append(names, member[1:]+" "+app)
 		}
 	}
@@ -66,7 +66,7 @@ func (m *namesModel) runRecoverer() {
 	case agenda.NamesIncomplete(oldRecoverer):
 		m.must(m.ledger.CompleteNames(m.ctx, works, agenda.Now.Add(before-m.advanced)))
 	default:
-		m.must(m.ledger.AddMissingNames(m.ctx, works))
+		m.must(m.ledger.AddMissingNames(m.ctx, Agenda{}, works))
 	}
 }
 
@@ -241,7 +241,7 @@ func TestNamesInTheIndexAreNotAddedAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := New(hooked).AddMissingNames(ctx, works); err != nil {
+		if err := New(hooked).AddMissingNames(ctx, Agenda{}, works); err != nil {
 			t.Fatal(err)
 		}
 		return calls

@@ -219,6 +219,15 @@ func decodeViews(app string, domains, pending, sync map[string]string) ([]View, 
 	return merge(app, records, changes, failureOf(sync), sync["paused"]), nil
 }
 
+// parseSeconds decodes a time in s; the zero time if there is none.
+func parseSeconds(s string) time.Time {
+	seconds, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
+}
+
 // parseTime decodes a time in ms; the zero time if there is none.
 func parseTime(s string) time.Time {
 	ms, err := strconv.ParseInt(s, 10, 64)

@@ -6,7 +6,8 @@ local index, latest, waiting, shown = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local domain, kind, seq = ARGV[1], ARGV[2], ARGV[3] -- 'add' or 'remove', order number
 local change, line, history_kept = ARGV[4], ARGV[5], ARGV[6]
 
-local last = tonumber(redis.call('HGET', seqs, domain) or '0')
+-- A change below the floor may be older than one of the same domain that was pruned.
+local last = tonumber(redis.call('HGET', seqs, domain) or redis.call('HGET', sync, 'floor') or '0')
 local result = 'recorded'
 if tonumber(seq) <= last then
   result = tonumber(seq) < last and 'superseded' or 'again'

@@ -15,7 +15,7 @@ type scripts struct {
 	record, acquire, renew, beginWrite, endWrite, commit, release, recordDryRun, fail,
 	verified, wake, renewWake, tryLock, announce, identify, lost,
 	mark, dueVisits, planVisits, work, takeRechecks, compared, snapshot, domain,
-	touch, summaries, keepSummaries, setAction,
+	touch, summaries, keepSummaries, app, latest, ended, prune, setAction,
 	addNames, removeNames, findNames *redis.Script
 }
 
@@ -33,6 +33,8 @@ func newScripts() scripts {
 		domain: script("domain"),
 		touch:  script("touch"), summaries: script("summaries"), keepSummaries: script("keep_summaries"), setAction: script("set_action"),
 		addNames: script("add_names"), removeNames: script("remove_names"), findNames: script("find_names"),
+		app: script("app"), latest: script("latest"),
+		ended: script("ended"), prune: script("prune"),
 	}
 }
 

@@ -31,9 +31,7 @@ const (
 // summary is an app as it was read at one time.
 type summary struct {
 	App
-	Revision  string    `json:",omitzero"`
 	LeaseEnds time.Time `json:",omitzero"` // by Redis's clock
-	Changed   time.Time `json:",omitzero"` // when one of its domains last did, by Redis's clock
 	// Until is when a certificate becomes late, which changes the summary; zero for never.
 	Until  time.Time `json:",omitzero"`
 	ReadAt time.Time // or later; by Redis's clock

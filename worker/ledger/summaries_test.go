@@ -123,6 +123,13 @@ func TestAReadersSummariesAreTheAppsThemselves(t *testing.T) {
 				t.Skip(err)
 			}
 		}
+		actions["write"] = func(t *rapid.T) {
+			lease := m.leases[m.app(t)]
+			m.must(m.ledger.BeginWrite(ctx, lease, listsync.WriteIntent{Added: []string{"a.example.com"}, Size: 1, WorkerID: "w/1"}))
+			if rapid.Bool().Draw(t, "without effect") {
+				m.must(m.ledger.EndWrite(ctx, lease))
+			}
+		}
 		actions["forget"] = func(t *rapid.T) { m.must(m.ledger.Forget(ctx, m.app(t))) }
 		actions["slow reader"] = func(t *rapid.T) {
 			m.keepLate(func() {

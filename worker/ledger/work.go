@@ -25,6 +25,7 @@ type Work struct {
 	FirstRecheck          time.Time // the same of rechecks
 	Pending, Outbox       int       // changes, and events
 	Domains               int       // of any state
+	Prune                 bool      // it may have domains that ended long ago, see [Ledger.Prune]
 }
 
 // Work reads the work of apps, by one command an app and a round trip for some hundred.
@@ -63,7 +64,7 @@ func (l *Ledger) workOf(ctx context.Context, apps []string) ([]Work, error) {
 
 func decodeWork(app string, f []string) (w Work, err error) {
 	w = Work{App: app, Awake: f[1] != "", Leased: f[2] != "", Held: f[3] != "", Paused: f[4] != "", DryRun: f[5] != "", OldDryRun: f[6] != "",
-		Failing: f[7] != "", WakeAt: parseTime(f[8]), FirstDue: parseTime(f[9]), FirstRecheck: parseTime(f[10])}
+		Failing: f[7] != "", WakeAt: parseTime(f[8]), FirstDue: parseTime(f[9]), FirstRecheck: parseTime(f[10]), Prune: f[14] != ""}
 	if w.Wake, err = strconv.ParseInt(f[0], 10, 64); err != nil {
 		return w, err
 	}
@@ -101,11 +102,11 @@ func (w Work) DueAt(now time.Time) (at time.Time) {
 
 // runEach runs a script that changes nothing for each app, in one round trip. If Redis doesn't
 // know the script yet, it takes a second one.
-func (l *Ledger) runEach(ctx context.Context, script *redis.Script, apps []string, keys func(app string) []string) ([]*redis.Cmd, error) {
+func (l *Ledger) runEach(ctx context.Context, script *redis.Script, apps []string, keys func(app string) []string, args ...any) ([]*redis.Cmd, error) {
 	replies := make([]*redis.Cmd, len(apps))
 	_, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, app := range apps {
-			replies[i] = script.EvalSha(ctx, p, keys(app))
+			replies[i] = script.EvalSha(ctx, p, keys(app), args...)
 		}
 		return nil
 	})
@@ -115,7 +116,7 @@ func (l *Ledger) runEach(ctx context.Context, script *redis.Script, apps []strin
 	_, err = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for i, app := range apps {
 			if replies[i].Err() != nil {
-				replies[i] = script.Eval(ctx, p, keys(app))
+				replies[i] = script.Eval(ctx, p, keys(app), args...)
 			}
 		}
 		return nil

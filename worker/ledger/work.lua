@@ -2,16 +2,18 @@
 -- '1' or '' for awake, leased, token (of a lease that may have run out), paused, after a dry
 -- run, after one of release 0.1.0, failing. Then (ms or '') when to wake it, and when its first
 -- verification and its first recheck are due. Last are the numbers of pending changes, of
--- events in its outbox, and of its domains.
+-- events in its outbox, and of its domains; and '1' or '' for some to prune.
 local sync, pending, due, rechecks, outbox, old_dry_run, index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 
 local function first(zset) return redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2] or '' end
 local function flag(is) return is and '1' or '' end
 
-local s = redis.call('HMGET', sync, 'wake', 'awake', 'token', 'until', 'paused', 'dry_run', 'trouble', 'look_at')
+local s = redis.call('HMGET', sync, 'wake', 'awake', 'token', 'until', 'paused', 'dry_run', 'trouble', 'look_at', 'prune_at')
+local prune = tonumber(s[9] or '0') <= now_ms()
+  and redis.call('ZRANGEBYLEX', index, '[rejected ', '(removed!', 'LIMIT', 0, 1)[1]
 return {
   s[1] or '0', flag(s[2] == '1'), flag(s[3] and tonumber(s[4] or '0') > now_ms()), flag(s[3]), flag(s[5]), flag(s[6]),
   flag(redis.call('EXISTS', old_dry_run) == 1), flag(s[7]), s[8] or '', first(due), first(rechecks),
   integer(redis.call('HLEN', pending)), integer(redis.call('LLEN', outbox)),
-  integer(redis.call('ZCARD', index) / 2),
+  integer(redis.call('ZCARD', index) / 2), flag(prune),
 }

@@ -1,11 +1,15 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // WritesKept is how many writes of an app are kept.
@@ -34,6 +38,13 @@ type Write struct {
 	ActionID string `json:"actionid,omitempty"`
 }
 
+// LastWrite is an app's last write without its names.
+type LastWrite struct {
+	At             time.Time
+	Outcome        WriteOutcome
+	Added, Removed int // names
+}
+
 // writeChanges is the JSON of a write's changes.
 type writeChanges struct {
 	Added    []string `json:"added,omitempty"`
@@ -52,9 +63,8 @@ func (l *Ledger) Writes(ctx context.Context, app string, n int) ([]Write, error)
 		return nil, fmt.Errorf("read the writes of app %s: %w", app, err)
 	}
 	all := lines.Val()
-	if _, note, ok := strings.Cut(foundFields([]string{"write"}, inFlight.Val())["write"], " "); ok { // the lease's token comes first
-		at, changes, _ := strings.Cut(note, " ")
-		all = append([]string{"0 " + at + " " + string(WriteInFlight) + " " + changes}, all...)
+	if line := inFlightLine(foundFields([]string{"write"}, inFlight.Val())["write"]); line != "" {
+		all = append([]string{line}, all...)
 	}
 	writes := make([]Write, 0, len(all))
 	for _, line := range all[:min(n, len(all))] {
@@ -65,6 +75,56 @@ func (l *Ledger) Writes(ctx context.Context, app string, n int) ([]Write, error)
 		writes = append(writes, w)
 	}
 	return writes, nil
+}
+
+// LastWrites returns the last write of each app that has one, by two commands an app.
+func (l *Ledger) LastWrites(ctx context.Context, apps ...string) (map[string]Write, error) {
+	last := make(map[string]Write, len(apps))
+	for some := range slices.Chunk(apps, planPage) {
+		inFlight, lines := make([]*redis.StringCmd, len(some)), make([]*redis.StringCmd, len(some))
+		if err := l.pipelined(ctx, func(p redis.Pipeliner) {
+			for i, app := range some {
+				inFlight[i], lines[i] = p.HGet(ctx, key(app, "shown"), "write"), p.LIndex(ctx, key(app, "writes"), 0)
+			}
+		}); err != nil {
+			return nil, fmt.Errorf("read the last writes of %d apps: %w", len(some), err)
+		}
+		for i, app := range some {
+			line := cmp.Or(inFlightLine(inFlight[i].Val()), lines[i].Val())
+			if line == "" {
+				continue
+			}
+			w, err := decodeWrite(line)
+			if err != nil {
+				return nil, fmt.Errorf("the last write of app %s in the ledger: %w", app, err)
+			}
+			last[app] = w
+		}
+	}
+	return last, nil
+}
+
+// inFlightLine turns an app's write in flight into the line of a write; empty if there is none.
+func inFlightLine(write string) string {
+	_, note, ok := strings.Cut(write, " ") // the lease's token comes first
+	if !ok {
+		return ""
+	}
+	at, changes, _ := strings.Cut(note, " ")
+	return "0 " + at + " " + string(WriteInFlight) + " " + changes
+}
+
+// decodeLastWrite decodes an app's write in flight, or else the line of its last write.
+func decodeLastWrite(inFlight, line string) (*LastWrite, error) {
+	line = cmp.Or(inFlightLine(inFlight), line)
+	if line == "" {
+		return nil, nil
+	}
+	w, err := decodeWrite(line)
+	if err != nil {
+		return nil, fmt.Errorf("its last write in the ledger: %w", err)
+	}
+	return &LastWrite{At: w.At, Outcome: w.Outcome, Added: len(w.Added), Removed: len(w.Removed)}, nil
 }
 
 func decodeWrite(line string) (Write, error) {

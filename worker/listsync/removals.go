@@ -10,7 +10,8 @@ import (
 // WouldRemove returns, sorted, the names that these changes, in this order, would remove
 // from the list now. It doesn't know the list. It assumes that all owned names, the names
 // of wanted domains and the domains that the changes remove are on it. An addition without
-// a www rule keeps its domain's rule. The snapshot must have the changes' domains.
+// a www rule keeps its domain's rule. A list may be full: then a new domain is rejected, and what
+// it would keep there leaves, too. The snapshot must have the changes' domains.
 func WouldRemove(s Snapshot, changes []Pending) []string {
 	on := maps.Clone(s.Owned)
 	if on == nil {
@@ -39,7 +40,10 @@ func WouldRemove(s Snapshot, changes []Pending) []string {
 	in := Input{Remote: slices.Sorted(maps.Keys(on)), Ledger: s, Rules: Rules{WWW: tasks.WWWNever}}
 	before := Plan(in)
 	in.Ledger.Pending = pending
-	leaving := slices.DeleteFunc(Plan(in).Removed, func(name string) bool { return slices.Contains(before.Removed, name) })
+	leaving := Plan(in).Removed
+	maps.DeleteFunc(pending, func(domain string, c Pending) bool { return !c.Remove && !s.Records[domain].Wanted })
+	leaving = append(leaving, Plan(in).Removed...)
+	leaving = slices.DeleteFunc(leaving, func(name string) bool { return slices.Contains(before.Removed, name) })
 	slices.Sort(leaving)
-	return leaving
+	return slices.Compact(leaving)
 }

@@ -36,6 +36,8 @@ func TestTheLedgerPredictsWhichNamesLeave(t *testing.T) {
 		{"an addition without a www form", newFixture(), func(f *fixture) { f.add("a.com", ""); f.add("b.com", ""); f.sync() },
 			[]Pending{add("a.com", tasks.WWWNever)}, []string{"www.a.com"}},
 		{"an addition without a rule", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync() }, []Pending{add("a.com", "")}, nil},
+		{"a www form whose domain may find no room", newFixture(), func(f *fixture) { f.add("www.a.com", ""); f.sync() },
+			[]Pending{remove("www.a.com"), add("a.com", tasks.WWWAlways)}, []string{"www.a.com"}},
 		{"names that leave anyway don't count", newFixture(), func(f *fixture) { f.add("a.com", ""); f.sync(); f.remove("a.com"); f.owned["left.com"] = true },
 			[]Pending{remove("b.com")}, []string{"b.com"}},
 	} {

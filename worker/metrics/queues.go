@@ -2,11 +2,11 @@ package metrics
 
 import (
 	"context"
-	"fmt"
 
-	"github.com/hibiken/asynq"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
+
+	"pilotsync/worker/queuestats"
 )
 
 // queueCollector has the queues' figures under the names of asynq's exporter (asynq/x/metrics),
@@ -21,16 +21,15 @@ type queueCollector struct {
 
 type queueState struct {
 	workers int
-	queues  map[string]*asynq.QueueInfo // nil if it can't be read
+	queues  map[string]queuestats.Queue
 }
 
 func newQueueCollector(rdb redis.UniversalClient) *queueCollector {
-	inspector := asynq.NewInspectorFromRedisClient(rdb)
 	queue := func(name, help string, more ...string) *prometheus.Desc {
 		return prometheus.NewDesc("asynq_"+name, help, append([]string{"queue"}, more...), nil)
 	}
 	return &queueCollector{
-		state:     newScraped(func(ctx context.Context) (queueState, error) { return readQueues(ctx, rdb, inspector) }),
+		state:     newScraped(func(ctx context.Context) (queueState, error) { return readQueues(ctx, rdb) }),
 		workers:   prometheus.NewDesc("pilotsync_workers", "Workers that are alive, by asynq's heartbeats.", nil, nil),
 		up:        prometheus.NewDesc("pilotsync_queue_up", "Whether the queue's figures could be read.", []string{"queue"}, nil),
 		tasks:     queue("tasks_enqueued_total", "Number of tasks enqueued; broken down by queue and state.", "state"),
@@ -43,34 +42,21 @@ func newQueueCollector(rdb redis.UniversalClient) *queueCollector {
 	}
 }
 
-// readQueues reads asynq's figures. The inspector takes no context, so the time limits of the
-// Redis client end its calls.
-func readQueues(ctx context.Context, rdb redis.UniversalClient, inspector *asynq.Inspector) (queueState, error) {
-	s := queueState{queues: map[string]*asynq.QueueInfo{}}
-	if err := rdb.Ping(ctx).Err(); err != nil {
-		return s, err // otherwise many calls would wait
-	}
-	servers, err := inspector.Servers()
-	if err != nil {
-		return s, fmt.Errorf("list the workers: %w", err)
-	}
+func readQueues(ctx context.Context, rdb redis.UniversalClient) (s queueState, err error) {
 	// A worker has an asynq server for each queue.
-	processes := map[string]bool{}
-	for _, server := range servers {
-		processes[fmt.Sprint(server.Host, "/", server.PID)] = true
+	if s.workers, err = queuestats.Processes(ctx, rdb); err != nil {
+		return s, err
 	}
-	s.workers = len(processes)
-	names, err := inspector.Queues()
+	names, err := queuestats.Names(ctx, rdb)
 	if err != nil {
-		return s, fmt.Errorf("list the queues: %w", err)
+		return s, err
 	}
-	for _, name := range names {
-		s.queues[name] = nil
-		if info, err := inspector.GetQueueInfo(name); err == nil {
-			s.queues[name] = info
-		}
+	queues, err := queuestats.Queues(ctx, rdb, true, names...)
+	s.queues = map[string]queuestats.Queue{}
+	for i, q := range queues {
+		s.queues[names[i]] = q
 	}
-	return s, ctx.Err()
+	return s, err
 }
 
 // Describe implements [prometheus.Collector].
@@ -91,20 +77,22 @@ func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	gauge(c.workers, float64(s.workers))
-	for name, info := range s.queues {
-		gauge(c.up, boolValue(info != nil), name)
-		if info == nil {
+	for name, q := range s.queues {
+		gauge(c.up, boolValue(q.Err == nil), name)
+		if q.Err != nil {
 			continue
 		}
-		for state, n := range map[string]int{"active": info.Active, "pending": info.Pending, "scheduled": info.Scheduled,
-			"retry": info.Retry, "archived": info.Archived, "completed": info.Completed} {
+		size := 0
+		for state, n := range map[string]int{"active": q.Active, "pending": q.Pending, "scheduled": q.Scheduled,
+			"retry": q.Retry, "archived": q.Archived, "completed": q.Completed} {
 			gauge(c.tasks, float64(n), name, state)
+			size += n
 		}
-		gauge(c.size, float64(info.Size), name)
-		gauge(c.latency, info.Latency.Seconds(), name)
-		gauge(c.memory, float64(info.MemoryUsage), name)
-		ch <- prometheus.MustNewConstMetric(c.processed, prometheus.CounterValue, float64(info.ProcessedTotal), name)
-		ch <- prometheus.MustNewConstMetric(c.failed, prometheus.CounterValue, float64(info.FailedTotal), name)
-		gauge(c.paused, boolValue(info.Paused), name)
+		gauge(c.size, float64(size), name)
+		gauge(c.latency, q.Oldest.Seconds(), name)
+		gauge(c.memory, float64(q.Memory), name)
+		ch <- prometheus.MustNewConstMetric(c.processed, prometheus.CounterValue, float64(q.Processed), name)
+		ch <- prometheus.MustNewConstMetric(c.failed, prometheus.CounterValue, float64(q.Failed), name)
+		gauge(c.paused, boolValue(q.Paused), name)
 	}
 }

@@ -5,8 +5,8 @@ declare(strict_types=1);
 namespace Pilotsync;
 
 /**
- * DNS records, as tasks/dnsrecord.go makes them: action (set, change or delete), type, name, value;
- * networks if any address in them is right; found, which is what DNS has in place of the value.
+ * DNS records, as tasks/dnsrecord.go makes them: action (set, change or delete), type, name,
+ * value; networks if any address in them is right. found is what DNS has in place of the value.
  */
 final class DnsRecords
 {
@@ -50,8 +50,8 @@ final class DnsRecords
     }
 
     /**
-     * The A and the AAAA record that lead to a server, without a name: the first address of each
-     * family, or networks if no single address is known.
+     * The A and the AAAA record that lead to a server, without a name. They have the first
+     * address of each family, or networks if no single address is known.
      *
      * @param mixed $expected addresses and networks; anything else is left out
      * @return list<array{type: string, value: string, networks?: list<string>}>

@@ -1,8 +1,8 @@
 <?php
 
 /*
- * Reads requests, one a line as JSON, enqueues each with the same client, and prints a line for each: its receipts as
- * JSON, or the exception. Arguments: Redis URL, app.
+ * Reads requests, one a line as JSON, and enqueues each with the same client. It prints a line
+ * for each: its receipts as JSON, or the exception. Arguments: Redis URL, app.
  */
 
 declare(strict_types=1);

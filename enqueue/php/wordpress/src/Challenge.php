@@ -10,9 +10,10 @@ namespace Pilotsync\WordPress;
 /**
  * Proves to a worker that a name's visitors reach this network: behind a proxy, DNS can't show it.
  *
- * GET /wp-json/pilotsync/v1/here?name=HOST&nonce=NONCE on each of the network's names. The answer has an HMAC of both with each
- * of the webhooks' secrets, so that no other site can give it, and none can be used again. A mapped domain that isn't served
- * yet redirects to the sign-up page before WordPress loads plugins; to a worker that proves nothing.
+ * GET /wp-json/pilotsync/v1/here?name=HOST&nonce=NONCE on each of the network's names. The
+ * answer has an HMAC of both with each of the webhooks' secrets. So no other site can give it,
+ * and none can be used again. A mapped domain that isn't served yet redirects to the sign-up
+ * page before WordPress loads plugins; to a worker that proves nothing.
  */
 final class Challenge {
 

@@ -115,8 +115,8 @@ final class Changes {
 	}
 
 	/**
-	 * Requests a verification in place of Ultimate Multisite's check of a mapping, which is due when the mapping is new and
-	 * whenever its edit page is saved.
+	 * Requests a verification in place of Ultimate Multisite's check of a mapping. That is due
+	 * when the mapping is new, and whenever its edit page is saved.
 	 *
 	 * @param object $mapping Ultimate Multisite's domain.
 	 */

@@ -10,8 +10,9 @@ namespace Pilotsync\WordPress;
 use Pilotsync\DnsRecords;
 
 /**
- * The DNS records to change, by the causes in DNS. Each is an array with the keys action (set, change or delete), type, name
- * and value; networks if any address in them is right; and found, which is what DNS has in place of the value.
+ * The DNS records to change, by the causes in DNS. Each is an array with the keys action (set,
+ * change or delete), type, name and value; and networks if any address in them is right. found
+ * is what DNS has in place of the value.
  */
 final class Records {
 
