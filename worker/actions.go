@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -12,6 +13,7 @@ import (
 	"pilotsync/worker/listsync"
 	"pilotsync/worker/metrics"
 	"pilotsync/worker/registry"
+	"pilotsync/worker/taskerr"
 )
 
 const (
@@ -19,6 +21,8 @@ const (
 	actionDelay = time.Minute
 	// actionAge is how long after a write a worker still tries to read its action.
 	actionAge = time.Hour
+	// actionPass is how long one pass waits for the rate limit of an account; the next one continues.
+	actionPass = 10 * time.Second
 )
 
 // actionReader reads ServerPilot's action once for each write: it says whether the app's server has
@@ -42,44 +46,86 @@ func (a *actionReader) committed(ctx context.Context, s listsync.Settlement) {
 	}
 }
 
-// read reads the actions that are due, of the apps that this worker serves.
+// read reads the actions that are due, of the apps that this worker serves. Accounts don't wait for
+// each other.
 func (a *actionReader) read(ctx context.Context) error {
 	due, now, err := a.ledger.DueActions(ctx)
 	if err != nil {
 		return err
 	}
-	var errs []error
+	due, err = a.dropUnneeded(ctx, due, now)
+	errs := []error{err}
+	accounts := map[*registry.Client][]ledger.PendingAction{}
 	for _, action := range due {
-		if ctx.Err() != nil {
-			break
-		}
-		if now.Sub(action.WrittenAt) > actionAge { // its app isn't served, or ServerPilot is down
-			_, err := a.ledger.TakeAction(ctx, action)
-			errs = append(errs, err)
-			continue
-		}
 		if client, err := a.registry.Client(action.App); err == nil {
-			errs = append(errs, a.readOne(ctx, client, action, now))
+			accounts[client] = append(accounts[client], action)
 		}
 	}
+	pass, cancel := context.WithTimeout(ctx, actionPass)
+	defer cancel()
+	var running sync.WaitGroup
+	var mu sync.Mutex
+	for client, actions := range accounts {
+		running.Go(func() {
+			for _, action := range actions {
+				if err := a.readOne(pass, client, action, now); err != nil {
+					mu.Lock()
+					defer mu.Unlock()
+					errs = append(errs, err)
+					return
+				}
+			}
+		})
+	}
+	running.Wait()
 	return errors.Join(errs...)
 }
 
-func (a *actionReader) readOne(ctx context.Context, client *registry.Client, action ledger.PendingAction, now time.Time) error {
-	if err := client.VerifyReady(ctx, action.App, false); err != nil {
-		if errors.Is(err, listsync.ErrYield) {
-			return nil // a later maintenance reads it
+// dropUnneeded takes off the plan what isn't to be read: actions before the last one of an app, since
+// each write has the whole list, and those that couldn't be read in time. It returns the others.
+func (a *actionReader) dropUnneeded(ctx context.Context, due []ledger.PendingAction, now time.Time) (needed []ledger.PendingAction, err error) {
+	last := map[string]time.Time{}
+	for _, action := range due {
+		if action.WrittenAt.After(last[action.App]) {
+			last[action.App] = action.WrittenAt
 		}
+	}
+	unread := 0
+	for _, action := range due {
+		late := now.Sub(action.WrittenAt) > actionAge // its app isn't served, or ServerPilot was down
+		if !late && !action.WrittenAt.Before(last[action.App]) {
+			needed = append(needed, action)
+			continue
+		}
+		taken, err := a.ledger.TakeAction(ctx, action)
+		if err != nil {
+			return needed, err
+		}
+		if taken && late {
+			unread++
+		}
+	}
+	if unread > 0 {
+		a.log.WithField("actions", unread).Info("some of ServerPilot's actions could not be read within an hour of their writes, and are left")
+	}
+	return needed, nil
+}
+
+// readOne reads an action once the account's rate limit allows it, or leaves it to the next pass if
+// that is too late.
+func (a *actionReader) readOne(ctx context.Context, client *registry.Client, action ledger.PendingAction, now time.Time) error {
+	if ready, err := awaitTurn(ctx, client, action.App); err != nil || !ready {
 		return err
 	}
 	if taken, err := a.ledger.TakeAction(ctx, action); err != nil || !taken {
 		return err
 	}
+	ctx = context.WithoutCancel(ctx) // the call and the records have limits of their own
 	log := a.log.WithField("app", action.App).WithField("actionid", action.ID)
 	read, err := client.Action(ctx, action.ID)
 	if err != nil {
 		if serverpilot.AsError(err).Kind == serverpilot.Retry {
-			return a.ledger.ReadActionAt(context.WithoutCancel(ctx), action, now.Add(actionDelay))
+			return a.ledger.ReadActionAt(ctx, action, now.Add(actionDelay))
 		}
 		log.WithError(err).Debug("the action can't be read")
 		return nil
@@ -94,4 +140,24 @@ func (a *actionReader) readOne(ctx context.Context, client *registry.Client, act
 		log.WithField("status", read.Status).Debug("ServerPilot's action for a write of the list ended")
 	}
 	return a.ledger.SetAction(ctx, action, read.Status)
+}
+
+// awaitTurn waits until the account's rate limit allows a call that isn't urgent. ready is false if
+// ctx ends before.
+func awaitTurn(ctx context.Context, client *registry.Client, app string) (ready bool, err error) {
+	for {
+		err := client.VerifyReady(ctx, app, false)
+		var notReady *taskerr.NotReadyError
+		if !errors.As(err, &notReady) {
+			if ctx.Err() != nil {
+				return false, nil
+			}
+			return err == nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return false, nil
+		case <-time.After(notReady.Wait):
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -8,7 +9,9 @@ import (
 	"pilotsync/internal/serverpilot"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/worker"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/registry"
 )
 
 const actionsKey = "pilotsync:{agenda}:actions"
@@ -71,6 +74,54 @@ func TestAWritesActionIsReadOnceAfterAMinute(t *testing.T) {
 				t.Errorf("the list was written %d times", n)
 			}
 		})
+	}
+}
+
+// Most writes have an action, so reading them must keep up, and no account's may hold up another's.
+func TestActionsOfManyAppsAreReadWithinTheRate(t *testing.T) {
+	t.Parallel()
+	var apps []string
+	opt := simulator.Options{Accounts: []simulator.Account{{ClientID: "sim", APIKey: "sim-key"}, {ClientID: "two", APIKey: "two-key", Apps: []string{"other"}}}}
+	for i := range 20 {
+		apps = append(apps, fmt.Sprintf("app%02d", i))
+		opt.Apps = append(opt.Apps, simulator.App{ID: apps[i], AutoSSL: true})
+	}
+	opt.Accounts[0].Apps = apps
+	opt.Apps = append(opt.Apps, simulator.App{ID: "other", AutoSSL: true})
+	f := setup(t, opt)
+	cfg := f.config(apps...)
+	cfg.Accounts = append(cfg.Accounts, registry.Account{ClientID: "two", APIKey: "two-key", Apps: []string{"other"}})
+	stop := f.start(cfg)
+	for _, app := range append(apps, "other") {
+		f.add(app, "a.example.com")
+	}
+	for _, app := range append(apps, "other") {
+		f.awaitState(app, "a.example.com", tasks.Done)
+	}
+	f.add("other", "b.example.com")
+	f.awaitState("other", "b.example.com", tasks.Done)
+	stop()
+
+	cfg.APIRate = 20 // of which half is for such calls
+	w, err := worker.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := f.sim.Calls("", simulator.ReadAction)
+	f.letActionsComeDue()
+	for passes := 1; f.rdb.ZCard(t.Context(), actionsKey).Val() > 0; passes++ {
+		if passes > 5 {
+			t.Fatalf("after %d passes %d actions are still to be read", passes, f.rdb.ZCard(t.Context(), actionsKey).Val())
+		}
+		if err := w.AskServerPilot(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if f.state("other").Action == nil {
+			t.Errorf("pass %d left the action of another account", passes)
+		}
+	}
+	if n := f.sim.Calls("", simulator.ReadAction) - before; n != len(apps)+1 {
+		t.Errorf("%d actions were read, want one of each app", n)
 	}
 }
 

@@ -54,10 +54,11 @@ type writeSummary struct {
 	Removed  []string            `json:"removed"`
 	Size     int                 `json:"size"`
 	WorkerID string              `json:"who"`
+	ActionID string              `json:"actionid"` // of ServerPilot's action; empty for none
 }
 
 func summaryOf(w ledger.Write) writeSummary {
-	return writeSummary{w.At.UTC(), w.Outcome, append([]string{}, w.Added...), append([]string{}, w.Removed...), w.Size, w.WorkerID}
+	return writeSummary{w.At.UTC(), w.Outcome, append([]string{}, w.Added...), append([]string{}, w.Removed...), w.Size, w.WorkerID, w.ActionID}
 }
 
 // Run prints the writes.
@@ -105,7 +106,7 @@ func printWrites(s *terminal.Streams, app string, writes []ledger.Write) error {
 			number = "in flight"
 		}
 		outcome := s.Palette().Paint(outcomeColor(w.Outcome), text.Printable(string(w.Outcome)))
-		fmt.Fprintf(&b, "%s  %s  %s  a list of %d names  (%s)\n", number, w.At.UTC().Format(restore.TimeFormat), outcome, w.Size, text.Printable(w.WorkerID))
+		fmt.Fprintf(&b, "%s  %s  %s  a list of %d names  (%s%s)\n", number, w.At.UTC().Format(restore.TimeFormat), outcome, w.Size, text.Printable(w.WorkerID), actionNote(w.ActionID))
 		if err := printDiff(&b, w.Added, w.Removed); err != nil {
 			return err
 		}
@@ -121,4 +122,12 @@ func outcomeColor(outcome ledger.WriteOutcome) terminal.Color {
 		return terminal.Red
 	}
 	return terminal.Yellow
+}
+
+// actionNote is the id of ServerPilot's action, behind who made the write.
+func actionNote(id string) string {
+	if id == "" {
+		return ""
+	}
+	return ", action " + text.Printable(id)
 }

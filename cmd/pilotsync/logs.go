@@ -131,7 +131,7 @@ func printHistory(s *terminal.Streams, history []listsync.HistoryEntry) error {
 			reason = strings.TrimSuffix(fmt.Sprintf("attempt %d: %s", e.Attempt, reason), ": ")
 		}
 		state := s.Palette().Paint(terminal.StateColor(string(e.State)), string(e.State)) + strings.Repeat(" ", max(len(tasks.CheckingSSL)-len(e.State), 0)) // the longest
-		b.WriteString(terminal.WrapAfter(fmt.Sprintf("%s  %s  ", e.At.UTC().Format(time.RFC3339), state), fmt.Sprintf("%s  (%s)", text.Printable(reason), text.Printable(e.Actor)), s.Width()) + "\n")
+		b.WriteString(terminal.WrapAfter(fmt.Sprintf("%s  %s  ", e.At.UTC().Format(time.RFC3339), state), fmt.Sprintf("%s  (%s%s)", text.Printable(reason), text.Printable(e.Actor), actionNote(e.ActionID)), s.Width()) + "\n")
 		b.WriteString(checkLines(e, "    "))
 	}
 	return s.Printf("%s", b.String())

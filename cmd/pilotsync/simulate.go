@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -25,7 +26,7 @@ type simulateCmd struct {
 	DNSListen    string        `name:"dns-listen" help:"Address of the DNS server, UDP and TCP." default:"127.0.0.1:0"`
 	TLSListen    string        `name:"tls-listen" help:"Address of the web servers' TLS." default:"127.0.0.1:0"`
 	Redis        bool          `help:"Also start a Redis in memory, for workers and producers. It keeps nothing."`
-	RedisListen  string        `name:"redis-listen" help:"Address of this Redis." default:"127.0.0.1:0"`
+	RedisListen  string        `name:"redis-listen" help:"Address of this Redis. Default: a free port of 127.0.0.1." placeholder:"HOST:PORT"`
 	App          []string      `help:"Id of an app; give it again for more." default:"app1"`
 	ClientID     string        `name:"client-id" help:"The account's client id." default:"sim"`
 	APIKey       string        `name:"api-key" help:"The account's API key." default:"sim-key"`
@@ -97,6 +98,9 @@ func (c *simulateCmd) Validate() error {
 	}
 	if c.CertDays < 2 {
 		return fmt.Errorf("--cert-days is %d; it takes 2 or more", c.CertDays)
+	}
+	if c.RedisListen != "" && !c.Redis {
+		return errors.New("--redis-listen is the address of the Redis of --redis; it takes --redis with it")
 	}
 	if c.Config != "" && len(c.Account) == 0 {
 		return errors.New("--config-file is for several accounts; it takes --account with it")
@@ -192,7 +196,7 @@ func (c *simulateCmd) Run(ctx context.Context, s *terminal.Streams) (err error) 
 		worker = [][2]string{{"PILOTSYNC_CONFIG", file}}
 	}
 	if c.Redis {
-		redis, startErr := embeddedredis.Start(c.RedisListen)
+		redis, startErr := embeddedredis.Start(cmp.Or(c.RedisListen, "127.0.0.1:0"))
 		if startErr != nil {
 			return startErr
 		}

@@ -229,6 +229,7 @@ func TestSimulateRefusesSettingsOutOfRange(t *testing.T) {
 		{"--app-status=app1=600", `--app-status is "app1=600"`},
 		{"--app-status=app2=403", `--app-status is for app "app2", which is neither in --app nor in --account`},
 		{"--upper-case=lower", `--upper-case must be one of "keep","correct","refuse" but got "lower"`},
+		{"--redis-listen=127.0.0.1:0", "it takes --redis with it"},
 		{"--config-file=a.yml", "--config-file is for several accounts; it takes --account with it"},
 	} {
 		t.Run(test.arg, func(t *testing.T) {

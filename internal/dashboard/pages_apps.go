@@ -93,7 +93,7 @@ func (p *pageServer) apps(w http.ResponseWriter, r *http.Request) error {
 }
 
 // byUrgency orders blocked apps and those of a disconnected server first, then failing, then
-// paused ones, then by the size of their list.
+// paused ones and those with a warning of their last write, then by the size of their list.
 func byUrgency(a, b ledger.App) int {
 	return cmp.Or(urgency(a)-urgency(b), b.Listed-a.Listed, cmp.Compare(a.ID, b.ID))
 }
@@ -106,6 +106,8 @@ func urgency(a ledger.App) int {
 		return 1
 	case a.Paused != "":
 		return 2
+	case a.ActionWarning() != nil:
+		return 3
 	}
-	return 3
+	return 4
 }

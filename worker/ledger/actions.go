@@ -19,7 +19,7 @@ import (
 const actionsKey = "pilotsync:{agenda}:actions"
 
 // actionsPage is how many due actions are read at once.
-const actionsPage = 100
+const actionsPage = 1000
 
 // PendingAction is an action of ServerPilot that a worker is to read.
 type PendingAction struct {
@@ -43,7 +43,7 @@ func (l *Ledger) ReadActionAt(ctx context.Context, a PendingAction, at time.Time
 	return nil
 }
 
-// DueActions returns the actions that are to be read by now, the longest due first, at most 100,
+// DueActions returns the actions that are to be read by now, the longest due first, at most 1,000,
 // and the time by Redis's clock.
 func (l *Ledger) DueActions(ctx context.Context) (due []PendingAction, now time.Time, err error) {
 	var clock *redis.TimeCmd

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -43,7 +44,7 @@ func (v View) Remedy() string {
 // doesn't work, the remedy follows.
 func (v View) Advice() string {
 	if remedy := v.Remedy(); v.State.Final() && remedy != "" {
-		return v.Reason + ". Next: " + remedy
+		return strings.TrimSuffix(v.Reason, ".") + ". Next: " + remedy
 	}
 	return v.Reason
 }

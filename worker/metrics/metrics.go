@@ -78,7 +78,7 @@ func NewWorker(reg prometheus.Registerer) *Worker {
 	m.rechecks = create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_looks_total",
 		Help: "Rechecks of domains whose verification had ended, by the state that the domain has after it."}, []string{"result"})
 	m.actions = create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_serverpilot_actions_total",
-		Help: "ServerPilot's actions for writes of lists, each read once after a minute, by status: open, success, error (it ended with errors), other."}, []string{"status"})
+		Help: "ServerPilot's actions for writes of lists, read once after a minute, by status: open, success, error (it ended with errors), other."}, []string{"status"})
 	m.repairs = create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_strays_total",
 		Help: "What asynq would have left for ever, by kind: unreadable (message), mislabelled (it lacks its id or queue), hollow (an id without a task), unleased (active without a lease), unregistered (queue); and by what was done: quarantined, relabelled, removed, leased, registered."}, []string{"kind", "action"})
 	m.showZeros()
