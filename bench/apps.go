@@ -24,7 +24,7 @@ func measureApps(ctx context.Context, b *bench) ([]row, error) {
 		x, changes := float64(n), float64(n*changesPerApp)
 		ms := s.cpu.Seconds() * 1000 / changes
 		each := s.commands / changes
-		rows = append(rows, row{What: fmt.Sprintf("%d apps, %d changes each", n, changesPerApp), Got: fmt.Sprintf("%.2g ms CPU, %.3g Redis commands, %.2g API calls a change", ms, each, float64(s.calls)/changes),
+		rows = append(rows, row{Title: fmt.Sprintf("%d apps, %d changes each", n, changesPerApp), Got: fmt.Sprintf("%.2g ms CPU, %.3g Redis commands, %.2g API calls a change", ms, each, float64(s.calls)/changes),
 			Note: fmt.Sprintf("all listed after %s; commands inside scripts are counted, and what an idle worker needs is not", s.took.Round(10*time.Millisecond))})
 		cpu.Points = append(cpu.Points, point{x, ms})
 		commands.Points = append(commands.Points, point{x, each})

@@ -60,8 +60,8 @@ func (b *bench) atLeastYet(got, limit, reached float64) bool {
 }
 
 // limited is a row whose figure has a limit, both in the unit.
-func (b *bench) limited(what string, got, limit float64, unit, note string) row {
-	return row{What: what, Goal: "≤ " + figure(limit) + unit, Got: figure(got) + unit, Ratio: got / limit, Met: b.atMost(got, limit), Note: note}
+func (b *bench) limited(title string, got, limit float64, unit, note string) row {
+	return row{Title: title, Goal: "≤ " + figure(limit) + unit, Got: figure(got) + unit, Ratio: got / limit, Met: b.atMost(got, limit), Note: note}
 }
 
 // open marks a goal that isn't reached yet. The change that reaches it removes the mark.

@@ -85,14 +85,14 @@ func measureBurst(ctx context.Context, b *bench) (rows []row, err error) {
 	}
 	overLimit, overPlugin, overPlain := ratio(all, limit), ratio(plugin, all), ratio(plain, all)
 	return []row{
-		{What: "limit: one read and one write", Got: seconds(limit)},
-		{What: "plugin: 300 names", Got: seconds(plugin), Note: fmt.Sprintf("%d names measured, %s each, and extrapolated linearly", b.size(pluginPart, 4), seconds(pluginName))},
-		{What: "plain asynq: 300 names", Got: seconds(plain), Note: fmt.Sprintf("%d names measured, %s each, and extrapolated linearly", part, seconds(plainName))},
-		{What: "pilotsync: 300 names", Goal: soon, Got: seconds(all), Ratio: overLimit, Met: b.atMost(overLimit, 3),
+		{Title: "limit: one read and one write", Got: seconds(limit)},
+		{Title: "plugin: 300 names", Got: seconds(plugin), Note: fmt.Sprintf("%d names measured, %s each, and extrapolated linearly", b.size(pluginPart, 4), seconds(pluginName))},
+		{Title: "plain asynq: 300 names", Got: seconds(plain), Note: fmt.Sprintf("%d names measured, %s each, and extrapolated linearly", part, seconds(plainName))},
+		{Title: "pilotsync: 300 names", Goal: soon, Got: seconds(all), Ratio: overLimit, Met: b.atMost(overLimit, 3),
 			Note: fmt.Sprintf("median of %d", b.size(burstRuns, 1))},
-		{What: "pilotsync: list writes of a burst, the most seen", Goal: few, Got: fmt.Sprint(most), Ratio: float64(most), Met: b.atMost(float64(most), 4)},
-		{What: "times faster than the plugin", Goal: "≥ 50 ×", Got: times(overPlugin), Ratio: overPlugin, Met: b.atLeast(overPlugin, 50)},
-		{What: "times faster than plain asynq", Goal: "≥ 20 ×", Got: times(overPlain), Ratio: overPlain, Met: b.atLeast(overPlain, 20)},
+		{Title: "pilotsync: list writes of a burst, the most seen", Goal: few, Got: fmt.Sprint(most), Ratio: float64(most), Met: b.atMost(float64(most), 4)},
+		{Title: "times faster than the plugin", Goal: "≥ 50 ×", Got: times(overPlugin), Ratio: overPlugin, Met: b.atLeast(overPlugin, 50)},
+		{Title: "times faster than plain asynq", Goal: "≥ 20 ×", Got: times(overPlain), Ratio: overPlain, Met: b.atLeast(overPlain, 20)},
 	}, nil
 }
 

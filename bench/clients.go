@@ -73,12 +73,12 @@ func measureClients(ctx context.Context, b *bench) (rows []row, err error) {
 		return fmt.Sprintf("%.0f µs", float64(quantile(all, 0.5).Nanoseconds())/1e3)
 	}
 	return append([]row{
-		{What: "asynq's client, one task", Got: micros(plainSingle), Met: true, Note: fmt.Sprintf("median of %d", len(plainSingle))},
-		{What: "pilotsync's client, one change", Goal: "≥ 90 % of asynq's speed", Got: micros(pilotsyncSingle), Ratio: single, Met: b.atLeastYet(single, 0.9, 0.4), Yet: "40 %",
+		{Title: "asynq's client, one task", Got: micros(plainSingle), Met: true, Note: fmt.Sprintf("median of %d", len(plainSingle))},
+		{Title: "pilotsync's client, one change", Goal: "≥ 90 % of asynq's speed", Got: micros(pilotsyncSingle), Ratio: single, Met: b.atLeastYet(single, 0.9, 0.4), Yet: "40 %",
 			Note: clientNote},
-		{What: fmt.Sprintf("asynq's client, %d tasks one by one", many), Got: fmt.Sprintf("%.0f/s", rate(plainSerial)), Met: true},
-		{What: fmt.Sprintf("asynq's client, %d tasks from %d goroutines", many, clientGoroutines), Got: fmt.Sprintf("%.0f/s", rate(plainBulk)), Met: true},
-		{What: fmt.Sprintf("pilotsync's client, %d changes in one call", many), Goal: "≥ 50 % of asynq's speed", Got: fmt.Sprintf("%.0f/s", rate(pilotsyncBulk)),
+		{Title: fmt.Sprintf("asynq's client, %d tasks one by one", many), Got: fmt.Sprintf("%.0f/s", rate(plainSerial)), Met: true},
+		{Title: fmt.Sprintf("asynq's client, %d tasks from %d goroutines", many, clientGoroutines), Got: fmt.Sprintf("%.0f/s", rate(plainBulk)), Met: true},
+		{Title: fmt.Sprintf("pilotsync's client, %d changes in one call", many), Goal: "≥ 50 % of asynq's speed", Got: fmt.Sprintf("%.0f/s", rate(pilotsyncBulk)),
 			Ratio: bulk, Met: b.atLeast(bulk, 0.5), Note: "against asynq's client from as many goroutines"},
 	}, far...), nil
 }
@@ -110,7 +110,7 @@ func (f *fixture) clientsFarAway(ctx context.Context, n int) ([]row, error) {
 		plainTook = append(plainTook, took)
 	}
 	pilotsync, asynqs := quantile(pilotsyncTook, 0.5), quantile(plainTook, 0.5)
-	return []row{{What: "pilotsync's client, one change, Redis " + redisLatency.String() + " away", Goal: "≥ 90 % of asynq's speed", Got: seconds(pilotsync), Ratio: ratio(asynqs, pilotsync),
+	return []row{{Title: "pilotsync's client, one change, Redis " + redisLatency.String() + " away", Goal: "≥ 90 % of asynq's speed", Got: seconds(pilotsync), Ratio: ratio(asynqs, pilotsync),
 		Met: ratio(asynqs, pilotsync) >= 0.9, Note: fmt.Sprintf("asynq's client: %s", seconds(asynqs))}}, nil
 }
 

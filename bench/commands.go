@@ -43,11 +43,11 @@ func measureCommands(ctx context.Context, b *bench) (rows []row, err error) {
 	}
 	const idleLimit = 10
 	perSecond := float64(len(sent(idle))) / period.Seconds()
-	rows = append(rows, row{What: "an idle worker that serves one app", Goal: fmt.Sprintf("≤ %d a second", idleLimit), Got: fmt.Sprintf("%.1f commands a second", perSecond),
+	rows = append(rows, row{Title: "an idle worker that serves one app", Goal: fmt.Sprintf("≤ %d a second", idleLimit), Got: fmt.Sprintf("%.1f commands a second", perSecond),
 		Ratio: perSecond / idleLimit, Met: b.atMost(perSecond, idleLimit), Note: fmt.Sprintf("within %s; the calls that scripts make aren't counted", period)})
 	rows = append(rows, parts(sent(idle), period.Seconds(), "/s", idlePurposes())...)
 	for _, of := range []struct {
-		what        string
+		title       string
 		from, n     int
 		together    bool
 		limit       float64
@@ -62,7 +62,7 @@ func measureCommands(ctx context.Context, b *bench) (rows []row, err error) {
 		}
 		seen = ofWork(seen)
 		each := float64(len(seen)) / float64(of.n)
-		rows = append(rows, row{What: of.what, Goal: fmt.Sprintf("≤ %.0f", of.limit), Got: fmt.Sprintf("%.1f commands", each), Ratio: each / of.limit, Met: each <= of.limit,
+		rows = append(rows, row{Title: of.title, Goal: fmt.Sprintf("≤ %.0f", of.limit), Got: fmt.Sprintf("%.1f commands", each), Ratio: each / of.limit, Met: each <= of.limit,
 			Note: fmt.Sprintf(of.description, of.n) + ", from the client to its commit; what an idle worker sends, too, isn't counted"})
 		rows = append(rows, parts(seen, float64(of.n), "", workPurposes())...)
 	}
@@ -183,10 +183,10 @@ func parts(all []command, per float64, unit string, known []purpose) []row {
 		counts[cmp.Or(c.purpose(known), "other: "+digits.ReplaceAllString(c.shape(), "N"))]++
 	}
 	var rows []row
-	for _, what := range slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+	for _, purpose := range slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(counts[b]-counts[a], strings.Compare(a, b))
 	}) {
-		rows = append(rows, row{What: "– " + what, Got: fmt.Sprintf("%.2f%s", float64(counts[what])/per, unit), Met: true})
+		rows = append(rows, row{Title: "– " + purpose, Got: fmt.Sprintf("%.2f%s", float64(counts[purpose])/per, unit), Met: true})
 	}
 	return rows
 }

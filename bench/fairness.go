@@ -35,8 +35,8 @@ const (
 // account or endpoint. Both accounts have ServerPilot's default rate.
 func fairness(ctx context.Context, b *bench) ([]row, error) {
 	cases := []struct {
-		what, backlog string
-		run           func(b *bench, ctx context.Context, backlog bool) (time.Duration, error)
+		title, backlog string
+		run            func(b *bench, ctx context.Context, backlog bool) (time.Duration, error)
 	}{
 		{"account B's verification", fmt.Sprintf("%d of %d apps of account A due at once", backlogApps*domainsEach, backlogApps), (*bench).verifyBeside},
 		{"account B's change at a worker's start", fmt.Sprintf("the first reconciliations of %d apps of account A", backlogApps), (*bench).startBeside},
@@ -52,7 +52,7 @@ func fairness(ctx context.Context, b *bench) ([]row, error) {
 			both.Go(func() (err error) { alone, err = c.run(b, ctx, false); return err })
 			both.Go(func() (err error) { beside, err = c.run(b, ctx, true); return err })
 			err := both.Wait()
-			rows[i] = b.limited(c.what+", beside "+c.backlog, ratio(max(beside, fairFloor), max(alone, fairFloor)), fairShare, " × alone",
+			rows[i] = b.limited(c.title+", beside "+c.backlog, ratio(max(beside, fairFloor), max(alone, fairFloor)), fairShare, " × alone",
 				fmt.Sprintf("%s, alone %s; less than %s counts as that", seconds(beside), seconds(alone), fairFloor))
 			return err
 		})

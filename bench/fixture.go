@@ -226,7 +226,7 @@ func (f *fixture) stop() error {
 }
 
 // until polls ok every few milliseconds until it returns true, at most for limit.
-func until(ctx context.Context, what string, limit time.Duration, ok func() (bool, error)) error {
+func until(ctx context.Context, condition string, limit time.Duration, ok func() (bool, error)) error {
 	late := time.NewTimer(limit)
 	defer late.Stop()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -240,7 +240,7 @@ func until(ctx context.Context, what string, limit time.Duration, ok func() (boo
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-late.C:
-			return fmt.Errorf("%s: not within %s", what, limit)
+			return fmt.Errorf("%s: not within %s", condition, limit)
 		case <-tick.C:
 		}
 	}

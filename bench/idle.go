@@ -47,11 +47,11 @@ func measureIdle(ctx context.Context, b *bench) (rows []row, err error) {
 	// The margin of -quick applies to the time beyond the two calls: applied to the whole it would
 	// hide a second.
 	return []row{
-		{What: "limit: one read and one write", Got: seconds(limit)},
-		{What: "plain asynq: median", Got: seconds(plain), Note: "asynq polls once a second while it is idle"},
-		{What: "pilotsync: median", Goal: "≤ limit + 25 ms", Got: seconds(median), Ratio: ratio(median, limit),
+		{Title: "limit: one read and one write", Got: seconds(limit)},
+		{Title: "plain asynq: median", Got: seconds(plain), Note: "asynq polls once a second while it is idle"},
+		{Title: "pilotsync: median", Goal: "≤ limit + 25 ms", Got: seconds(median), Ratio: ratio(median, limit),
 			Met: b.atMost((median - limit).Seconds(), 0.025), Note: fmt.Sprintf("%d changes; %s over the limit", changes, seconds(median-limit))},
-		{What: "pilotsync: 99th of 100", Goal: "≤ limit + 60 ms", Got: seconds(late), Ratio: ratio(late, limit),
+		{Title: "pilotsync: 99th of 100", Goal: "≤ limit + 60 ms", Got: seconds(late), Ratio: ratio(late, limit),
 			Met: b.atMost((late - limit).Seconds(), 0.06), Note: seconds(late-limit) + " over the limit"},
 	}, nil
 }

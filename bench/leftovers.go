@@ -80,12 +80,12 @@ func (b *bench) removedDomains(ctx context.Context) (rows []row, err error) {
 	if err != nil {
 		return nil, err
 	}
-	what := fmt.Sprintf("one change after %d domains were added and removed, against a new app: ", cycles)
+	title := fmt.Sprintf("one change after %d domains were added and removed, against a new app: ", cycles)
 	each := float64(cycles) * 1024
 	return []row{
-		b.limited(what+"commands", float64(of[used].commands)/float64(max(of[fresh].commands, 1)), 1.1, " ×",
+		b.limited(title+"commands", float64(of[used].commands)/float64(max(of[fresh].commands, 1)), 1.1, " ×",
 			fmt.Sprintf("the mean of %d; %s commands each", changes, figure(of[used].each(changes)))),
-		b.limited(what+"read from Redis", float64(of[used].read)/float64(max(of[fresh].read, 1)), 1.1, " ×",
+		b.limited(title+"read from Redis", float64(of[used].read)/float64(max(of[fresh].read, 1)), 1.1, " ×",
 			fmt.Sprintf("%s KiB each, %s KiB for a new app; %s ms CPU against %s ms", figure(float64(of[used].read)/float64(changes)/1024),
 				figure(float64(of[fresh].read)/float64(changes)/1024), figure(of[used].cpu.Seconds()*1000/float64(changes)),
 				figure(of[fresh].cpu.Seconds()*1000/float64(changes)))),

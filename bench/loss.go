@@ -65,9 +65,9 @@ func measureLoss(ctx context.Context, b *bench) (rows []row, err error) {
 	pilotsync := missing(f.sim.List(id), requested)
 	share := func(lost int) string { return fmt.Sprintf("%d of %d lost", lost, 2*each) }
 	return []row{
-		{What: "plugin: two writers at once", Got: share(atOnce), Note: "each adds a name at a time, as two PHP processes do"},
-		{What: "plugin: one writer, and one call in ten fails", Got: share(failed), Note: "a name whose read or write fails isn't retried"},
-		{What: "pilotsync: two producers at once, and one call in ten fails", Got: share(pilotsync), Goal: "none", Met: pilotsync == 0},
+		{Title: "plugin: two writers at once", Got: share(atOnce), Note: "each adds a name at a time, as two PHP processes do"},
+		{Title: "plugin: one writer, and one call in ten fails", Got: share(failed), Note: "a name whose read or write fails isn't retried"},
+		{Title: "pilotsync: two producers at once, and one call in ten fails", Got: share(pilotsync), Goal: "none", Met: pilotsync == 0},
 	}, nil
 }
 

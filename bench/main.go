@@ -50,7 +50,7 @@ func (b *bench) together(m measure) bool {
 // A row is one result. The measure decides whether the goal is met, by [bench.atMost] or
 // [bench.atLeast], which apply -quick's margin.
 type row struct {
-	What  string
+	Title string
 	Goal  string  // empty for a row that is there for comparison only; Met is true then
 	Got   string  // with its unit
 	Ratio float64 // of what the goal compares, 0 for no comparison
@@ -153,7 +153,7 @@ func verdict(results []result, took time.Duration) error {
 			case row.Met:
 				held++
 			default:
-				broken = append(broken, fmt.Sprintf("%s: %s is %s, and should be %s", r.Name, row.What, row.Got, row.Goal))
+				broken = append(broken, fmt.Sprintf("%s: %s is %s, and should be %s", r.Name, row.Title, row.Got, row.Goal))
 			}
 		}
 	}

@@ -66,9 +66,9 @@ func (b *bench) idleMemory(ctx context.Context) (r row, err error) {
 	return memoryRow(b, "idle worker with its dashboard", peak, 40, fmt.Sprintf("the most within %s of its start", memoryPeriod)), err
 }
 
-func memoryRow(b *bench, what string, bytes int64, limit float64, note string) row {
+func memoryRow(b *bench, title string, bytes int64, limit float64, note string) row {
 	got := float64(bytes) / mib
-	return row{What: what, Goal: fmt.Sprintf("≤ %.0f MiB", limit), Got: fmt.Sprintf("%.0f MiB", got),
+	return row{Title: title, Goal: fmt.Sprintf("≤ %.0f MiB", limit), Got: fmt.Sprintf("%.0f MiB", got),
 		Ratio: got / limit, Met: b.atMost(got, limit), Note: note + "; resident memory"}
 }
 

@@ -61,7 +61,7 @@ func (b *bench) ledgerMemory(ctx context.Context) (rows []row, err error) {
 	}
 	a := float64(filled-empty) / float64(made*perApp)
 	c := float64(full-empty) / float64(apps*perApp)
-	return []row{{What: fmt.Sprintf("Redis, %d domains of %d apps, each with %d history entries", apps*perApp, apps, ledger.HistoryKept),
+	return []row{{Title: fmt.Sprintf("Redis, %d domains of %d apps, each with %d history entries", apps*perApp, apps, ledger.HistoryKept),
 		Goal: "≤ 3 KiB a domain", Got: fmt.Sprintf("%.2f KiB a domain", c/1024), Ratio: c / 3072, Met: b.atMost(c, 3072),
 		Note: fmt.Sprintf("used_memory in all %.0f MiB; %.2f KiB of it history; %d domains were written by the ledger's scripts, at %.2f KiB each; the others are copies",
 			float64(full)/mib, history/1024, made*perApp, a/1024)}}, nil

@@ -67,17 +67,17 @@ func measureNeighbours(ctx context.Context, b *bench) (rows []row, err error) {
 	}
 
 	p99 := quantile(undisturbed, 0.99)
-	rows = []row{{What: "without trouble: 99th of 100", Got: seconds(p99),
+	rows = []row{{Title: "without trouble: 99th of 100", Got: seconds(p99),
 		Note: fmt.Sprintf("%d apps, %d changes, over %s; median %s", neighbours, len(undisturbed), neighboursPeriod, seconds(quantile(undisturbed, 0.5)))}}
 	for _, other := range []struct {
-		what string
-		took []time.Duration
+		title string
+		took  []time.Duration
 	}{{"while one app is in a burst of 300", burst}, {"while one app fails with 300 waiting", failure}} {
-		got, what, to := quantile(other.took, 0.99), "99th of 100", p99
+		got, share, to := quantile(other.took, 0.99), "99th of 100", p99
 		if b.quick { // in one round, a slow moment of the machine would decide the 99th
-			got, what, to = quantile(other.took, 0.5), "median of 100", quantile(undisturbed, 0.5)
+			got, share, to = quantile(other.took, 0.5), "median of 100", quantile(undisturbed, 0.5)
 		}
-		rows = append(rows, row{What: other.what + ": " + what, Goal: "≤ 1.3 × without trouble", Got: seconds(got), Ratio: ratio(got, to),
+		rows = append(rows, row{Title: other.title + ": " + share, Goal: "≤ 1.3 × without trouble", Got: seconds(got), Ratio: ratio(got, to),
 			Met: b.atMost(ratio(got, to), 1.3), Note: "median " + seconds(quantile(other.took, 0.5))})
 	}
 	return rows, nil

@@ -26,7 +26,7 @@ func measurePHP(ctx context.Context, b *bench) (rows []row, err error) {
 	}
 	defer closing(f.close, &err)
 	for _, of := range []struct {
-		what    string
+		title   string
 		changes int
 		limit   float64
 	}{{"one change", 1, 2}, {"1,000 changes in one call", 1000, 15}} {
@@ -42,7 +42,7 @@ func measurePHP(ctx context.Context, b *bench) (rows []row, err error) {
 			if err != nil {
 				return nil, err
 			}
-			rows = append(rows, row{What: fmt.Sprintf("PHP, %s, Redis %s", of.what, state), Goal: fmt.Sprintf("≤ %.0f round trips", of.limit),
+			rows = append(rows, row{Title: fmt.Sprintf("PHP, %s, Redis %s", of.title, state), Goal: fmt.Sprintf("≤ %.0f round trips", of.limit),
 				Got: fmt.Sprintf("%d round trips", trips), Ratio: float64(trips) / of.limit, Met: float64(trips) <= of.limit,
 				Note: fmt.Sprintf("phpredis, connecting included; without the proxy %s from PHP's start to its end", seconds(took))})
 		}

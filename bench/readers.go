@@ -63,9 +63,9 @@ func readers(ctx context.Context, b *bench) ([]row, error) {
 	for _, path := range readPaths() {
 		s, l := small.pages[path], large.pages[path]
 		html := (float64(l.bytes) + float64(l.bytes-s.bytes)/float64(many-few)*float64(tenThousand-many)) / 1024
-		what := "page " + strings.Replace(path, appID(0), "APP", 1)
-		rows = append(rows, b.limited(what+apps, float64(l.commands), pageLimit, " commands", withFew(float64(s.commands), "")),
-			b.limited(what+", 10,000 apps: its HTML", html, htmlLimit, " KiB", fmt.Sprintf("from %s KiB with %d apps and %s KiB with %d",
+		title := "page " + strings.Replace(path, appID(0), "APP", 1)
+		rows = append(rows, b.limited(title+apps, float64(l.commands), pageLimit, " commands", withFew(float64(s.commands), "")),
+			b.limited(title+", 10,000 apps: its HTML", html, htmlLimit, " KiB", fmt.Sprintf("from %s KiB with %d apps and %s KiB with %d",
 				figure(float64(s.bytes)/1024), few, figure(float64(l.bytes)/1024), many)))
 	}
 	changing := "each has the stream open and loads the page at each message, as its script does; one domain changes each second; "

@@ -80,14 +80,14 @@ func (r result) printed(quick bool) string {
 	for _, row := range r.Rows {
 		switch {
 		case !quick:
-			fmt.Fprintf(&b, "  %-8s %s: %s%s\n", row.Verdict(), row.What, row.Got, row.details())
+			fmt.Fprintf(&b, "  %-8s %s: %s%s\n", row.Verdict(), row.Title, row.Got, row.details())
 		case row.Goal == "":
 		case row.Open:
-			fmt.Fprintf(&b, "open    %s: %s: %s%s\n", r.Name, row.What, row.Got, row.details())
+			fmt.Fprintf(&b, "open    %s: %s: %s%s\n", r.Name, row.Title, row.Got, row.details())
 		case row.Met:
-			fmt.Fprintf(&b, "holds   %s: %s: %s (%s)\n", r.Name, row.What, row.Got, row.guard())
+			fmt.Fprintf(&b, "holds   %s: %s: %s (%s)\n", r.Name, row.Title, row.Got, row.guard())
 		default:
-			fmt.Fprintf(&b, "BROKEN  %s: %s: %s%s\n", r.Name, row.What, row.Got, row.details())
+			fmt.Fprintf(&b, "BROKEN  %s: %s: %s%s\n", r.Name, row.Title, row.Got, row.details())
 		}
 	}
 	return b.String()

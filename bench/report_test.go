@@ -18,9 +18,9 @@ import (
 func TestReportMarksWhatIsMissedAndCountsIt(t *testing.T) {
 	t.Parallel()
 	text, err := render([]result{{Name: "burst", Goal: "A burst", Rows: []row{
-		{What: "limit", Got: "400 ms"},
-		{What: "writes", Goal: "≤ 4", Got: "1", Ratio: 1, Met: true},
-		{What: "time | all", Goal: "≤ 3 ×", Got: "2 s", Ratio: 5, Note: "why"},
+		{Title: "limit", Got: "400 ms"},
+		{Title: "writes", Goal: "≤ 4", Got: "1", Ratio: 1, Met: true},
+		{Title: "time | all", Goal: "≤ 3 ×", Got: "2 s", Ratio: 5, Note: "why"},
 	}}}, map[string]plot{"burst": {Title: "Time"}}, "2 cores", time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC), time.Minute)
 	if err != nil {
 		t.Fatal(err)
@@ -128,11 +128,11 @@ func TestAGoalKnownToBeMissedIsGuardedAtWhatIsReached(t *testing.T) {
 
 func TestQuickRunFailsWithWhatIsBroken(t *testing.T) {
 	t.Parallel()
-	rows := []row{{What: "limit", Got: "400 ms"}, {What: "writes", Goal: "≤ 4", Got: "1", Met: true}}
+	rows := []row{{Title: "limit", Got: "400 ms"}, {Title: "writes", Goal: "≤ 4", Got: "1", Met: true}}
 	if err := verdict([]result{{Name: "burst", Rows: rows}}, time.Second); err != nil {
 		t.Error(err)
 	}
-	err := verdict([]result{{Name: "burst", Rows: append(rows, row{What: "time", Goal: "≤ 3 ×", Got: "2 s"})}}, time.Second)
+	err := verdict([]result{{Name: "burst", Rows: append(rows, row{Title: "time", Goal: "≤ 3 ×", Got: "2 s"})}}, time.Second)
 	if !errors.Is(err, errBroken) || !strings.Contains(err.Error(), "burst: time is 2 s, and should be ≤ 3 ×") {
 		t.Error(err)
 	}
@@ -234,7 +234,7 @@ func TestACommandThatFindsNothingIsAnIdleWorkers(t *testing.T) {
 	}
 	var got []string
 	for _, r := range parts(ofWork(all), 1, "", workPurposes()) {
-		got = append(got, r.What)
+		got = append(got, r.Title)
 	}
 	if diff := cmp.Diff([]string{"– asynq takes a task", "– other: new key N"}, got); diff != "" {
 		t.Error(diff)

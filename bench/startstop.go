@@ -54,10 +54,10 @@ func measureStartStop(ctx context.Context, b *bench) (rows []row, err error) {
 		}
 		stops = append(stops, took)
 	}
-	line := func(what string, all []time.Duration, limit time.Duration, goal, note string) row {
+	line := func(title string, all []time.Duration, limit time.Duration, goal, note string) row {
 		worst := quantile(all, 1)
 		ratio := worst.Seconds() / limit.Seconds()
-		return row{What: what, Goal: goal, Got: fmt.Sprintf("%s, at most %s", seconds(quantile(all, 0.5)), seconds(worst)),
+		return row{Title: title, Goal: goal, Got: fmt.Sprintf("%s, at most %s", seconds(quantile(all, 0.5)), seconds(worst)),
 			Ratio: ratio, Met: b.atMost(ratio, 1), Note: fmt.Sprintf("median and maximum of %d; the maximum counts%s", times, note)}
 	}
 	return []row{

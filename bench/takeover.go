@@ -51,7 +51,7 @@ func takeover(ctx context.Context, b *bench) (rows []row, err error) {
 	}
 	of := fmt.Sprintf(", %d apps", apps)
 	return []row{
-		{What: "two workers' start, until all apps are on the agenda" + of, Got: seconds(first), Met: true,
+		{Title: "two workers' start, until all apps are on the agenda" + of, Got: seconds(first), Met: true,
 			Note: fmt.Sprintf("Redis %s away; the ledger had no agenda, as after an upgrade", redisLatency)},
 		b.limited("2 idle workers"+of, idling.rate(), 50, " commands a second", fmt.Sprintf("within %s", idling.took.Round(time.Second))),
 		b.limited("from a worker's death in a sync until another has listed the change"+of, took.Seconds(), 60, " s",

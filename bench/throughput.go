@@ -36,9 +36,9 @@ func measureThroughput(ctx context.Context, b *bench) ([]row, error) {
 	rate := func(all []time.Duration) float64 { return float64(changes) / quantile(all, 0.5).Seconds() }
 	ratio := rate(pilotsync) / rate(asynqs)
 	return []row{
-		{What: fmt.Sprintf("asynq, empty handler, %d tasks", changes), Got: fmt.Sprintf("%.0f/s", rate(asynqs)), Met: true,
+		{Title: fmt.Sprintf("asynq, empty handler, %d tasks", changes), Got: fmt.Sprintf("%.0f/s", rate(asynqs)), Met: true,
 			Note: fmt.Sprintf("median of %d; %d slots, as a worker has for changes", rounds, asynqSlots)},
-		{What: fmt.Sprintf("pilotsync, %d changes of %d apps until all are listed", changes, apps), Goal: "≥ 40 % of asynq",
+		{Title: fmt.Sprintf("pilotsync, %d changes of %d apps until all are listed", changes, apps), Goal: "≥ 40 % of asynq",
 			Got: fmt.Sprintf("%.0f/s", rate(pilotsync)), Ratio: ratio, Met: b.atLeastYet(ratio, 0.4, 0.2), Yet: "20 %",
 			Note: fmt.Sprintf("median of %d; the simulator shares the machine. %s", rounds, throughputNote)},
 	}, nil

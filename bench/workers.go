@@ -38,14 +38,14 @@ func measureWorkers(ctx context.Context, b *bench) (rows []row, err error) {
 		}
 		limit := ideal(n, workers*slots)
 		share := ratio(limit, s.took)
-		rows = append(rows, row{What: fmt.Sprintf("%d apps, %d × %d slots", n, workers, slots), Goal: "≥ 90 % of the limit", Got: seconds(s.took), Ratio: share,
+		rows = append(rows, row{Title: fmt.Sprintf("%d apps, %d × %d slots", n, workers, slots), Goal: "≥ 90 % of the limit", Got: seconds(s.took), Ratio: share,
 			Met: b.atLeast(share, 0.9), Note: fmt.Sprintf("limit %s; %.2f API calls an app; workers' CPU %s", seconds(limit), s.callsPerApp(), seconds(s.cpu))})
 		if workers == 1 {
 			first = s.took
 		}
 		if workers == most { // 7 × with 8
 			speedup, goal := ratio(first, s.took), 7.0/8*float64(most)
-			rows = append(rows, row{What: fmt.Sprintf("%d workers against one", most), Goal: fmt.Sprintf("≥ %.2g ×", goal),
+			rows = append(rows, row{Title: fmt.Sprintf("%d workers against one", most), Goal: fmt.Sprintf("≥ %.2g ×", goal),
 				Got: times(speedup), Ratio: speedup, Met: b.atLeast(speedup, goal)})
 		}
 		x := float64(workers)
@@ -66,7 +66,7 @@ func measureWorkers(ctx context.Context, b *bench) (rows []row, err error) {
 			return nil, err
 		}
 		limit := ideal(n, workers*64)
-		rows = append(rows, row{What: fmt.Sprintf("%d apps, %d × 64 slots (the default)", n, workers), Got: seconds(s.took), Ratio: ratio(limit, s.took),
+		rows = append(rows, row{Title: fmt.Sprintf("%d apps, %d × 64 slots (the default)", n, workers), Got: seconds(s.took), Ratio: ratio(limit, s.took),
 			Note: fmt.Sprintf("limit %s; %.2f API calls an app; workers' CPU %s", seconds(limit), s.callsPerApp(), seconds(s.cpu))})
 	}
 	return rows, nil

@@ -12,9 +12,9 @@ import (
 func TestAWorkerAnnouncesItsApps(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}})
-	serves := func(what string, dryRun bool, apps ...string) {
+	serves := func(condition string, dryRun bool, apps ...string) {
 		t.Helper()
-		f.await(what, func() bool {
+		f.await(condition, func() bool {
 			all, err := f.ledger.Workers(t.Context())
 			return err == nil && len(all) == 1 && slices.Equal(all[0].Apps, apps) && all[0].DryRun == dryRun
 		})

@@ -79,8 +79,8 @@ func TestAllLogLinesOfAChangeHaveTheIDOfItsTask(t *testing.T) {
 		return kinds
 	}
 	for _, tt := range []struct {
-		what, id string
-		want     map[string]int
+		change, id string
+		want       map[string]int
 	}{
 		{"an addition", receipts[0].TaskID, map[string]int{"change recorded": 1, "change settled as listed": 1, "verified": attempts, "event delivered": told}},
 		{"a refused addition", receipts[1].TaskID, map[string]int{"change recorded": 1, "change settled as rejected": 1, "event delivered": 1}},
@@ -93,7 +93,7 @@ func TestAllLogLinesOfAChangeHaveTheIDOfItsTask(t *testing.T) {
 			diff = cmp.Diff(tt.want, follow(tt.id))
 		}
 		if diff != "" {
-			t.Errorf("lines of %s, %s (-want +got):\n%s\n%s", tt.what, tt.id, diff, log.String())
+			t.Errorf("lines of %s, %s (-want +got):\n%s\n%s", tt.change, tt.id, diff, log.String())
 		}
 	}
 	lines := 0

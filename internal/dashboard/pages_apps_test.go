@@ -110,17 +110,17 @@ func TestAPageThatIsNoNumberIsRefused(t *testing.T) {
 
 func TestAppsAreFoundByPagingAndTyping(t *testing.T) {
 	t.Parallel()
-	w := newFixture(t, simulator.Options{}, nil)
+	f := newFixture(t, simulator.Options{}, nil)
 	for i := range 120 {
-		if err := w.rdb.SAdd(t.Context(), "pilotsync:apps", fmt.Sprintf("app%03d", i)).Err(); err != nil {
+		if err := f.rdb.SAdd(t.Context(), "pilotsync:apps", fmt.Sprintf("app%03d", i)).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := w.ledger.Pause(t.Context(), "app077", "ada"); err != nil {
+	if err := f.ledger.Pause(t.Context(), "app077", "ada"); err != nil {
 		t.Fatal(err)
 	}
 	b := tab{t, browsertest.New(t)}
-	b.open(w.url + "/apps")
+	b.open(f.url + "/apps")
 	rows := func(first string, n int) {
 		t.Helper()
 		b.awaitTrue(fmt.Sprintf(`document.querySelectorAll("#apps tbody tr").length === %d && document.querySelector("#apps tbody a").textContent === %q`, n, first))
@@ -141,7 +141,7 @@ func TestAppsAreFoundByPagingAndTyping(t *testing.T) {
 	b.awaitTrue(`document.getElementById("total").textContent === "21 apps found" && location.pathname + location.search === "/apps?q=7"`)
 
 	// With so many apps the filter of the domains takes an id.
-	b.open(w.url + "/domains")
+	b.open(f.url + "/domains")
 	b.awaitTrue(`document.querySelector("#pick") && !document.querySelector('#pick input[type="checkbox"]')`)
 	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#pick").open = true; undefined`), chromedp.Focus(chromedp.CSS(`#pick input`)), chromedp.KeyEvent("app077\r"))
 	b.awaitTrue(`location.search === "?app=app077" && document.querySelector("#pick summary").textContent === "1 app"`)

@@ -33,8 +33,8 @@ func TestTLSWithClientCertificates(t *testing.T) {
 		t.Errorf("enqueue: exit code %d:\n%s", code, out)
 	}
 	for _, c := range []struct {
-		what, url, want string
-		code            int
+		title, url, want string
+		code             int
 	}{
 		{"another authority", url(other, good), "certificate signed by unknown authority", 1},
 		{"no certificate", url(ca, redistest.Identity{}), "certificate required", 1},
@@ -44,7 +44,7 @@ func TestTLSWithClientCertificates(t *testing.T) {
 	} {
 		out, code := f.run([]string{"REDIS_URL=" + c.url}, "status")
 		if code != c.code || !strings.Contains(out, c.want) || !strings.Contains(out, "REDIS_URL") {
-			t.Errorf("%s: exit code %d, want %d and %q in:\n%s", c.what, code, c.code, c.want, out)
+			t.Errorf("%s: exit code %d, want %d and %q in:\n%s", c.title, code, c.code, c.want, out)
 		}
 	}
 }

@@ -84,8 +84,8 @@ func WatchSlots(t testing.TB, server *Server) *OneSlot {
 	t.Cleanup(func() {
 		_ = conn.Close()
 		<-ended
-		for _, w := range o.violations {
-			t.Errorf("%s: %s", server.Addr, w)
+		for _, violation := range o.violations {
+			t.Errorf("%s: %s", server.Addr, violation)
 		}
 	})
 	return o

@@ -139,20 +139,20 @@ func (f *fixture) nothingGivenUp() {
 }
 
 // same reports what differs between two outputs, which must be the same.
-func (f *fixture) same(what, one, other string) {
+func (f *fixture) same(title, one, other string) {
 	f.t.Helper()
 	if diff := cmp.Diff(strings.Split(one, "\n"), strings.Split(other, "\n")); diff != "" {
-		f.t.Errorf("%s (-previous +present):\n%s", what, diff)
+		f.t.Errorf("%s (-previous +present):\n%s", title, diff)
 	}
 }
 
 // sameFields compares two lists of objects in JSON. The present release may have fields
 // that the previous one doesn't know.
-func (f *fixture) sameFields(what, previous, present string) {
+func (f *fixture) sameFields(title, previous, present string) {
 	f.t.Helper()
 	var one, other []map[string]any
 	if err := errors.Join(json.Unmarshal([]byte(previous), &one), json.Unmarshal([]byte(present), &other)); err != nil {
-		f.t.Errorf("%s: %v", what, err)
+		f.t.Errorf("%s: %v", title, err)
 		return
 	}
 	for i := range min(len(one), len(other)) {
@@ -162,6 +162,6 @@ func (f *fixture) sameFields(what, previous, present string) {
 		maps.DeleteFunc(other[i], func(field string, _ any) bool { _, known := one[i][field]; return !known })
 	}
 	if diff := cmp.Diff(one, other); diff != "" {
-		f.t.Errorf("%s (-previous +present):\n%s", what, diff)
+		f.t.Errorf("%s (-previous +present):\n%s", title, diff)
 	}
 }

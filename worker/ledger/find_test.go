@@ -35,7 +35,7 @@ func TestReadersFindWhatTheLedgerHas(t *testing.T) {
 		seq := int64(first)
 		steps := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) step {
 			return step{app: rapid.SampledFrom(apps).Draw(r, "app"), domain: rapid.SampledFrom(domains).Draw(r, "domain"),
-				what: rapid.SampledFrom([]string{"add", "remove", "late", "sync", "verify"}).Draw(r, "what"), state: rapid.SampledFrom(tasks.States()[1:]).Draw(r, "state"),
+				kind: rapid.SampledFrom([]string{"add", "remove", "late", "sync", "verify"}).Draw(r, "what"), state: rapid.SampledFrom(tasks.States()[1:]).Draw(r, "state"),
 				lifetime: rapid.SampledFrom([]int{0, 6, 45, 90}).Draw(r, "lifetime"), left: rapid.IntRange(-1, 30).Draw(r, "left")}
 		}), 10, 60).Draw(r, "steps")
 		for i, s := range steps {
@@ -49,7 +49,7 @@ func TestReadersFindWhatTheLedgerHas(t *testing.T) {
 }
 
 type step struct {
-	app, domain, what string
+	app, domain, kind string
 	state             tasks.State
 	lifetime, left    int // days, of the certificate
 }
@@ -61,13 +61,13 @@ func (s step) take(r *rapid.T, l *Ledger, seq int64) {
 			r.Fatalf("%+v: %v", s, err)
 		}
 	}
-	switch s.what {
+	switch s.kind {
 	case "add", "remove", "late":
-		if s.what == "late" {
+		if s.kind == "late" {
 			seq = first - 10 // superseded by every other change
 		}
-		c := listsync.Pending{Change: tasks.Change{AppID: s.app, Domain: s.domain, Seq: seq, RequestedAt: start}, Remove: s.what == "remove", RecordedAt: start}
-		_, err := l.Record(ctx, c, event(s.what))
+		c := listsync.Pending{Change: tasks.Change{AppID: s.app, Domain: s.domain, Seq: seq, RequestedAt: start}, Remove: s.kind == "remove", RecordedAt: start}
+		_, err := l.Record(ctx, c, event(s.kind))
 		fail(err)
 	case "sync": // settles the pending changes of the app
 		if _, err := l.Wake(ctx, s.app); err != nil {
@@ -94,9 +94,9 @@ func (s step) take(r *rapid.T, l *Ledger, seq int64) {
 		if !ok || v.Record.Domain == "" {
 			return
 		}
-		is := v.Record
-		is.State, is.Certificate = s.state, certificate(s.lifetime, s.left)
-		_, err = l.CommitVerification(ctx, s.app, v.Record, is, listsync.HistoryEntry{At: start, State: is.State})
+		record := v.Record
+		record.State, record.Certificate = s.state, certificate(s.lifetime, s.left)
+		_, err = l.CommitVerification(ctx, s.app, v.Record, record, listsync.HistoryEntry{At: start, State: record.State})
 		fail(err)
 	}
 }
@@ -215,8 +215,8 @@ func TestWritesHaveTheirChangesAndOutcome(t *testing.T) {
 			}
 			write := func(lease listsync.Lease, added string) {
 				t.Helper()
-				w := listsync.WriteIntent{Added: []string{added}, Removed: []string{"gone.example.com"}, Size: 3, WorkerID: "w1"}
-				if err := l.BeginWrite(ctx, lease, w); err != nil {
+				intent := listsync.WriteIntent{Added: []string{added}, Removed: []string{"gone.example.com"}, Size: 3, WorkerID: "w1"}
+				if err := l.BeginWrite(ctx, lease, intent); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -104,18 +104,18 @@ func BenchmarkVerified(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	was, now := view.Record, start
+	before, now := view.Record, start
 	b.ReportAllocs()
 	for b.Loop() {
 		now = now.Add(time.Minute)
-		is := was
-		is.UpdatedAt, is.AttemptAt = now, &now
-		event := listsync.HistoryEntry{At: now, State: is.State, Cause: tasks.Cause{Code: tasks.CauseCertificateNotReady}, Actor: "bench",
-			Checks: []listsync.NameResult{{Name: is.Domain, Cause: tasks.Cause{Code: tasks.CauseCertificateNotReady}}}}
-		if done, err := l.CommitVerification(b.Context(), testApp, was, is, event); err != nil || !done {
+		after := before
+		after.UpdatedAt, after.AttemptAt = now, &now
+		event := listsync.HistoryEntry{At: now, State: after.State, Cause: tasks.Cause{Code: tasks.CauseCertificateNotReady}, Actor: "bench",
+			Checks: []listsync.NameResult{{Name: after.Domain, Cause: tasks.Cause{Code: tasks.CauseCertificateNotReady}}}}
+		if done, err := l.CommitVerification(b.Context(), testApp, before, after, event); err != nil || !done {
 			b.Fatal(done, err)
 		}
-		is.Version = encode(is)
-		was = is
+		after.Version = encode(after)
+		before = after
 	}
 }

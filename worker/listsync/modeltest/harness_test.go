@@ -292,21 +292,21 @@ func (h *harness) beginVerification(domain string) {
 }
 
 func (h *harness) finishVerification(i int, final bool) {
-	was := h.verifications[i]
+	before := h.verifications[i]
 	h.verifications = slices.Delete(h.verifications, i, i+1)
-	is, next := was, h.now.Add(time.Minute)
-	is.Attempt, is.State, is.AttemptAt, is.NextAttemptAt = was.Attempt+1, tasks.CheckingSSL, &h.now, &next
-	if final || is.Attempt >= was.Limit {
-		is.State, is.NextAttemptAt = tasks.Done, nil
+	after, next := before, h.now.Add(time.Minute)
+	after.Attempt, after.State, after.AttemptAt, after.NextAttemptAt = before.Attempt+1, tasks.CheckingSSL, &h.now, &next
+	if final || after.Attempt >= before.Limit {
+		after.State, after.NextAttemptAt = tasks.Done, nil
 	}
-	current := h.redis.HGet(ledgerKey("domains"), was.Domain)
-	ok, err := h.ledger.CommitVerification(context.Background(), app, was, is, listsync.HistoryEntry{At: h.now, State: is.State, Actor: "verification"})
+	current := h.redis.HGet(ledgerKey("domains"), before.Domain)
+	ok, err := h.ledger.CommitVerification(context.Background(), app, before, after, listsync.HistoryEntry{At: h.now, State: after.State, Actor: "verification"})
 	h.must(err)
-	if h.logf("verified: %s is %s (recorded %t)", was.Domain, is.State, ok); ok != (current == was.Version) {
-		h.fail("a verification of %s was recorded: %t, on %s", was.Domain, ok, current)
+	if h.logf("verified: %s is %s (recorded %t)", before.Domain, after.State, ok); ok != (current == before.Version) {
+		h.fail("a verification of %s was recorded: %t, on %s", before.Domain, ok, current)
 	}
 	if ok {
-		h.attempts[checkOf(is)] = max(h.attempts[checkOf(is)], is.Attempt)
+		h.attempts[checkOf(after)] = max(h.attempts[checkOf(after)], after.Attempt)
 	}
 }
 

@@ -294,9 +294,9 @@ func (h *harness) checkEnd() {
 	h.same("lease, wake, write in flight and failure", map[string]string{}, state)
 }
 
-func (h *harness) same(what string, want, got map[string]string) {
+func (h *harness) same(name string, want, got map[string]string) {
 	if diff := gocmp.Diff(want, got); diff != "" {
-		h.fail("%s at the end (-want +got): %s", what, diff)
+		h.fail("%s at the end (-want +got): %s", name, diff)
 	}
 }
 
