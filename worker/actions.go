@@ -81,8 +81,9 @@ func (a *actionReader) read(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// dropUnneeded takes off the plan what isn't to be read: actions before the last one of an app, since
-// each write has the whole list, and those that couldn't be read in time. It returns the others.
+// dropUnneeded removes due actions that needn't be read, and returns the others. Of an app only the
+// last action counts, since each write has the whole list. One that couldn't be read in time is too
+// old to help.
 func (a *actionReader) dropUnneeded(ctx context.Context, due []ledger.PendingAction, now time.Time) (needed []ledger.PendingAction, err error) {
 	last := map[string]time.Time{}
 	for _, action := range due {

@@ -78,7 +78,7 @@ func (a *appsPage) fill(apps []ledger.App) {
 	a.Apps = apps[from:min(from+pageSize, len(apps))]
 }
 
-// apps is the page of all apps.
+// apps serves the page of all apps.
 func (p *pageServer) apps(w http.ResponseWriter, r *http.Request) error {
 	body, err := parseAppsQuery(r.URL.Query())
 	if err != nil {
@@ -92,8 +92,9 @@ func (p *pageServer) apps(w http.ResponseWriter, r *http.Request) error {
 	return p.render(w, r, http.StatusOK, "apps", layoutData{Title: "Apps", Section: "/apps", Reload: 10, Body: body})
 }
 
-// byUrgency orders blocked apps and those of a disconnected server first, then failing, then
-// paused ones and those with a warning of their last write, then by the size of their list.
+// byUrgency orders blocked apps and those of a disconnected server first, then failing ones,
+// then paused ones, then those with a warning of their last write. Equal ones are ordered by the
+// size of their list.
 func byUrgency(a, b ledger.App) int {
 	return cmp.Or(urgency(a)-urgency(b), b.Listed-a.Listed, cmp.Compare(a.ID, b.ID))
 }

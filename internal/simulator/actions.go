@@ -14,7 +14,7 @@ func (s *Simulator) answerWithAction(serverID string, data any) response {
 	return s.answerWithFailingAction(serverID, data, s.faults.ActionError)
 }
 
-// answerWithFailingAction is the same with the probability that the action ends in an error.
+// answerWithFailingAction is answerWithAction with a probability that the action ends in an error.
 func (s *Simulator) answerWithFailingAction(serverID string, data any, probability float64) response {
 	id := newID()
 	fails := probability > 0 && s.random.Float64() < probability

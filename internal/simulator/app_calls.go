@@ -131,8 +131,8 @@ func (s *Simulator) updateApp(x *exchange) response {
 	return s.answerWithAction(a.serverID, answer)
 }
 
-// refuse is the answer to a list with a name whose behaviour is to be refused, if the app doesn't
-// have the name yet. Its status is 0 if there is none.
+// refuse answers a list that adds a name whose behaviour is to be refused. It returns the zero
+// response for any other list.
 func (s *Simulator) refuse(a *app, list []string) response {
 	for _, name := range list {
 		if slices.ContainsFunc(a.list, func(l string) bool { return canonical(l) == canonical(name) }) {

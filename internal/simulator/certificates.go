@@ -69,7 +69,7 @@ func newAuthority(certificatePEM, keyPEM []byte, lifetime time.Duration) (*autho
 // more than at Let's Encrypt, whose certificates are valid an hour before.
 const backdated = 24 * time.Hour
 
-// template is that of a certificate that was issued now.
+// template returns the template of a certificate that is issued now.
 func (ca *authority) template(commonName string) *x509.Certificate {
 	notBefore := time.Now().Add(-backdated)
 	return certificate(commonName, notBefore, notBefore.Add(ca.lifetime))
@@ -108,7 +108,7 @@ func (ca *authority) certify(names []string, notBefore, notAfter time.Time) (*tl
 	return sign(template, ca.cert, ca.key)
 }
 
-// leaf returns the certificate for one name alone, which is of no app's AutoSSL.
+// leaf returns a certificate for one name alone. It doesn't belong to any app's AutoSSL.
 func (ca *authority) leaf(name string) (*tls.Certificate, error) {
 	ca.mu.Lock()
 	defer ca.mu.Unlock()

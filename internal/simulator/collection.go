@@ -23,8 +23,8 @@ func (c *collection[T]) add(id string, resource *T) {
 // get returns nil for an unknown id.
 func (c *collection[T]) get(id string) *T { return c.byID[id] }
 
-// remove removes a resource, if there is one with the id. It leaves the slice of ids to those
-// who range over it.
+// remove removes a resource, if there is one with the id. It makes a new slice of ids, since a
+// caller may be ranging over the old one.
 func (c *collection[T]) remove(id string) {
 	if i := slices.Index(c.ids, id); i >= 0 {
 		c.ids = slices.Concat(c.ids[:i], c.ids[i+1:])
@@ -44,8 +44,8 @@ func (c *collection[T]) all() iter.Seq[*T] {
 	}
 }
 
-// views are the resources that show returns a view of; it returns nil for those that aren't to
-// be shown. A list in an answer is never null.
+// views returns show's view of each resource. show returns nil for a resource that is left out.
+// The result is never nil, because a list in an answer is never null.
 func (c *collection[T]) views(show func(*T) map[string]any) []map[string]any {
 	all := []map[string]any{}
 	for resource := range c.all() {

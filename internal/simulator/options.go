@@ -52,7 +52,7 @@ type Options struct {
 	// ActionDelay is how long an action is open. Default: twice the latency, so that clients
 	// sometimes see it open.
 	ActionDelay time.Duration
-	// AccountStatus is the error status that every call is answered with, as of
+	// AccountStatus is the error status that every call is answered with: see
 	// [Simulator.SetAccountStatus]. Default: none.
 	AccountStatus int
 	// Undocumented chooses what ServerPilot's documentation leaves open.
@@ -75,7 +75,7 @@ type App struct {
 	AutoSSL bool
 	// CustomCertificate: a custom certificate was uploaded, valid for each listed name.
 	CustomCertificate bool
-	// Status is the error status that every call for the app is answered with, as of
+	// Status is the error status that every call for the app is answered with: see
 	// [Simulator.SetAppStatus]. Default: none.
 	Status int
 }

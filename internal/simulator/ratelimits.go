@@ -43,13 +43,13 @@ func (o *orders) allow(names []string, renewal bool, now time.Time) bool {
 		}
 	}
 	*o = slices.DeleteFunc(*o, func(earlier order) bool { return now.Sub(earlier.at) >= certificateWindow })
-	recent, same, ofDomain := 0, 0, map[string]int{}
+	recent, sameNames, ofDomain := 0, 0, map[string]int{}
 	for _, earlier := range *o {
 		if now.Sub(earlier.at) < accountWindow {
 			recent++
 		}
 		if slices.Equal(earlier.names, wanted.names) {
-			same++
+			sameNames++
 		}
 		if !earlier.renewal {
 			for _, domain := range earlier.domains {
@@ -57,7 +57,7 @@ func (o *orders) allow(names []string, renewal bool, now time.Time) bool {
 			}
 		}
 	}
-	if recent >= ordersPerAccount || same >= certificatesPerNameSet {
+	if recent >= ordersPerAccount || sameNames >= certificatesPerNameSet {
 		return false
 	}
 	if !renewal && slices.ContainsFunc(wanted.domains, func(d string) bool { return ofDomain[d] >= certificatesPerDomain }) {

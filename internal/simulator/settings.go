@@ -34,22 +34,22 @@ func ShellQuote(value string) string {
 
 // WriteFile writes a file for workers: a temporary one named by pattern if path is
 // empty. It returns the file's name, and a function that removes a temporary file.
-// Errors call the content what.
-func WriteFile(path, what, pattern string, content []byte, mode os.FileMode) (name string, remove func() error, err error) {
+// Errors name the content by title.
+func WriteFile(path, title, pattern string, content []byte, mode os.FileMode) (name string, remove func() error, err error) {
 	if path != "" {
 		if err := os.WriteFile(path, content, mode); err != nil {
-			return "", nil, fmt.Errorf("write %s: %w", what, err)
+			return "", nil, fmt.Errorf("write %s: %w", title, err)
 		}
 		return path, func() error { return nil }, nil
 	}
 	temp, err := os.CreateTemp("", pattern)
 	if err != nil {
-		return "", nil, fmt.Errorf("write %s: %w", what, err)
+		return "", nil, fmt.Errorf("write %s: %w", title, err)
 	}
 	remove = func() error { return os.Remove(temp.Name()) }
 	_, err = temp.Write(content)
 	if err = errors.Join(err, temp.Close()); err != nil {
-		return "", nil, errors.Join(fmt.Errorf("write %s: %w", what, err), remove())
+		return "", nil, errors.Join(fmt.Errorf("write %s: %w", title, err), remove())
 	}
 	return temp.Name(), remove, nil
 }

@@ -50,7 +50,7 @@ func (s *Simulator) startWeb(address string) error {
 	return nil
 }
 
-// listenWeb listens for the web servers, and on the same port for the proxy. That is nil
+// listenWeb listens for the web servers, and on the same port for the proxy. proxy is nil
 // where its address doesn't exist, or is the web servers' already.
 func listenWeb(address string) (web, proxy net.Listener, err error) {
 	for try := 1; ; try++ {

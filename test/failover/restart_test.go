@@ -73,9 +73,9 @@ func TestARestartOfTheNewMasterKeepsWhatItHas(t *testing.T) {
 	stopLoad()
 	f.settle()
 	staysMaster(t, s, now)
-	heir := s.Replicas[slices.IndexFunc(s.Replicas, func(r *redistest.Server) bool { return r.Addr == now })]
-	heir.Stop()
-	heir.Start()
+	newMaster := s.Replicas[slices.IndexFunc(s.Replicas, func(r *redistest.Server) bool { return r.Addr == now })]
+	newMaster.Stop()
+	newMaster.Start()
 	harness.Await(t, "the old master copies it", func() error { return replicates(t, s.Master.Addr) })
 	staysMaster(t, s, now)
 	f.settle()

@@ -24,12 +24,12 @@ func TestACrashOfSentinelsMasterLosesAtMostItsLastMoment(t *testing.T) {
 	f.awaitAcked(200)
 
 	killed, end := f.kill(s.Master, end)
-	heir := promoted(t, s)
+	newMaster := promoted(t, s)
 	voted := time.Since(killed)
 	f.awaitAcked(f.workload.Acked() + 100)
 	t.Logf("another was master after %s; nothing was taken for %s", voted.Round(100*time.Millisecond), f.workload.LongestGap(killed).Round(100*time.Millisecond))
 	f.rejoin(s.Master, killed, end)
-	staysMaster(t, s, heir)
+	staysMaster(t, s, newMaster)
 }
 
 // SENTINEL FAILOVER alone doesn't stop clients. The old master still takes writes, which are
@@ -49,9 +49,9 @@ func TestAPlannedSentinelFailoverWithPausedWritesLosesNothing(t *testing.T) {
 	do(t, old, "CLIENT", "PAUSE", 60_000, "WRITE")
 	harness.Await(t, "the replicas have all", func() error { return awaitReplication(t, old, 2) })
 	do(t, client(t, s.Sentinels[0]), "SENTINEL", "FAILOVER", "main")
-	heir := promoted(t, s)
+	newMaster := promoted(t, s)
 	t.Logf("another was master after %s", time.Since(began).Round(100*time.Millisecond))
-	host, port := hostPort(t, heir)
+	host, port := hostPort(t, newMaster)
 	do(t, old, "REPLICAOF", host, port)
 	harness.Await(t, "the old master is a replica", func() error { return replicates(t, s.Master.Addr) })
 	t.Logf("the old master was a replica after %s", time.Since(began).Round(100*time.Millisecond))
@@ -61,7 +61,7 @@ func TestAPlannedSentinelFailoverWithPausedWritesLosesNothing(t *testing.T) {
 	end()
 	f.settle()
 	f.slowest(began)
-	staysMaster(t, s, heir)
+	staysMaster(t, s, newMaster)
 }
 
 // client is an administrator's client of a server or a Sentinel.

@@ -81,7 +81,7 @@ func TestALaterFormWaitsForAWorkerThatKnowsIt(t *testing.T) {
 	f.nothingGivenUp()
 }
 
-// idle is nil if no task waits, is due or in hand.
+// idle returns nil once no task is pending, active, scheduled or to be retried.
 func (f *fixture) idle() error {
 	inspector := asynq.NewInspectorFromRedisClient(f.rdb)
 	for _, queue := range []string{tasks.QueueDomains, tasks.QueueLists, tasks.QueueSSL} {

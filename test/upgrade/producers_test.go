@@ -109,7 +109,7 @@ func (f *fixture) php(source string) producer {
 }
 
 // produce has one producer enqueue random changes until stop is closed.
-func (f *fixture) produce(hand producer, name string, want *workload, random *rand.Rand, stop <-chan struct{}) {
+func (f *fixture) produce(send producer, name string, want *workload, random *rand.Rand, stop <-chan struct{}) {
 	for {
 		app, remove := f.apps[random.IntN(len(f.apps))], random.IntN(3) == 0
 		domains := make([]string, 1+random.IntN(4))
@@ -117,7 +117,7 @@ func (f *fixture) produce(hand producer, name string, want *workload, random *ra
 		for i := range domains {
 			domains[i] = fmt.Sprintf("shop%d.example.com", (first+i)%20)
 		}
-		receipts, err := hand(f.t.Context(), app, remove, domains)
+		receipts, err := send(f.t.Context(), app, remove, domains)
 		if err == nil && len(receipts) != len(domains) {
 			err = fmt.Errorf("it has %d receipts for %d changes", len(receipts), len(domains))
 		}

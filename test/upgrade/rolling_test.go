@@ -34,12 +34,12 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 	}
 	f := newFixture(t, apps...)
 	want := &workload{last: map[string]map[string]receipt{}}
-	hands, heard := f.producers(), f.webhook()
+	producers, hook := f.producers(), f.webhook()
 
 	running := []*harness.Process{f.start(built.previous, nil, "worker"), f.start(built.previous, nil, "worker")}
 	add := func(domains ...string) {
 		t.Helper()
-		receipts, err := hands["previous command line"](t.Context(), "app0", false, domains)
+		receipts, err := producers["previous command line"](t.Context(), "app0", false, domains)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,10 +60,10 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 	stop := make(chan struct{})
 	var producing sync.WaitGroup
 	seed := uint64(1)
-	for name, hand := range hands {
+	for name, send := range producers {
 		random := rand.New(rand.NewPCG(seed, 0))
 		seed++
-		producing.Go(func() { f.produce(hand, name, want, random, stop) })
+		producing.Go(func() { f.produce(send, name, want, random, stop) })
 	}
 	random := rand.New(rand.NewPCG(7, 7))
 	restarts := 0
@@ -94,8 +94,8 @@ func TestWorkersOfTwoReleasesWorkSideBySide(t *testing.T) {
 	close(stop)
 	producing.Wait()
 	harness.Await(f.t, "every change is dealt with by the previous release", func() error { return f.settled(f.t.Context(), want) })
-	t.Logf("%d changes by %d producers, %d workers stopped and started", want.n, len(hands), restarts)
-	harness.Await(f.t, "the webhook has the events", func() error { return heard.lacks(want) })
+	t.Logf("%d changes by %d producers, %d workers stopped and started", want.n, len(producers), restarts)
+	harness.Await(f.t, "the webhook has the events", func() error { return hook.lacks(want) })
 	f.check(want, byHand)
 	f.reads(want)
 }

@@ -26,23 +26,23 @@ type event struct {
 // webhook starts a webhook for the fixture's later workers.
 func (f *fixture) webhook() *received {
 	f.t.Helper()
-	heard := &received{byID: map[string]event{}}
+	hook := &received{byID: map[string]event{}}
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		var e event
 		if err := json.NewDecoder(r.Body).Decode(&e); err != nil {
 			f.t.Errorf("an event: %v", err)
 		}
-		heard.mu.Lock()
-		defer heard.mu.Unlock()
+		hook.mu.Lock()
+		defer hook.mu.Unlock()
 		id := r.Header.Get("webhook-id")
-		if before, again := heard.byID[id]; again && before != e {
-			heard.mismatched = append(heard.mismatched, id)
+		if before, again := hook.byID[id]; again && before != e {
+			hook.mismatched = append(hook.mismatched, id)
 		}
-		heard.byID[id] = e
+		hook.byID[id] = e
 	}))
 	f.t.Cleanup(server.Close)
 	f.env = append(f.env, "PILOTSYNC_WEBHOOK_URL="+server.URL, "PILOTSYNC_WEBHOOK_SECRET=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-	return heard
+	return hook
 }
 
 // last returns the latest event of each domain, by "APP DOMAIN".

@@ -76,7 +76,7 @@ func (l *Ledger) TakeAction(ctx context.Context, a PendingAction) (bool, error) 
 	return n == 1, nil
 }
 
-// SetAction records what ServerPilot said of an action, unless one of a later write is recorded.
+// SetAction records what ServerPilot said of an action, unless the action of a later write is recorded.
 func (l *Ledger) SetAction(ctx context.Context, a PendingAction, status serverpilot.ActionStatus) error {
 	if err := l.agenda.touch(ctx, a.App); err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 const (
 	// endedPage is how many entries of an app's index one command reads.
 	endedPage = 1000
-	// prunedAtOnce is how many domains one command removes: other commands wait that long.
+	// prunedAtOnce is the most domains that one script removes. Redis runs nothing else meanwhile.
 	prunedAtOnce = 100
 	// pruneInterval is how long after the last page of an app its first one is due again.
 	pruneInterval = 24 * time.Hour
@@ -25,16 +25,16 @@ type endedDomain struct {
 	Record string `json:"record"` // as it was read
 }
 
-// endedDomains is a page of them.
+// endedDomains is a page of ended domains.
 type endedDomains struct {
 	domains []endedDomain
 	from    string // the entry of the index after which the next page begins; empty for none
 }
 
-// Prune removes what the ledger has of domains that were removed or rejected, if nothing of them
-// changed within the time keep. It reads a page of the app's domains, and reports whether more is
-// left. A removed domain is as unknown as before its first request. But the app's floor rises to
-// the greatest removed order number: from then on no unknown domain gets a change that isn't later.
+// Prune removes all records of domains that were removed or rejected and haven't changed for the
+// time keep. It reads a page of the app's domains, and reports whether more is left. A pruned domain
+// is as unknown as before its first request. The app's floor rises to the greatest order number of
+// a pruned domain. From then on a change of an unknown domain is recorded only if it is later.
 //
 // A domain stays while a plan may need it: if a name of it is owned, is in flight or has a
 // tombstone, and if it is the www form of a domain that the ledger has.
@@ -74,7 +74,7 @@ func (l *Ledger) endedDomains(ctx context.Context, app string, keep time.Duratio
 }
 
 // pruneDomains removes the domains of a page that haven't changed since, and records where the next
-// one begins.
+// page begins.
 func (l *Ledger) pruneDomains(ctx context.Context, app string, page endedDomains) ([]string, error) {
 	keys := []string{key(app, "domains"), key(app, "pending"), key(app, "seqs"), key(app, "since"), key(app, "ours"),
 		key(app, "gone"), key(app, "sync"), key(app, "shown"), key(app, "index"), key(app, "latest"),

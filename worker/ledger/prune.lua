@@ -15,7 +15,7 @@ local in_flight = {}
 for _, name in ipairs(cjson.decode(redis.call('HGET', sync, 'claim') or '[]')) do
   in_flight[name] = true
 end
-local function held(name)
+local function is_needed(name)
   local removed_at = tonumber(redis.call('ZSCORE', tombstones, name) or nil)
   return in_flight[name] or redis.call('SISMEMBER', owned, name) == 1 or removed_at and now - removed_at < tombstone_ttl
 end
@@ -33,7 +33,7 @@ for i, e in ipairs(ended) do
   local domain = e.domain
   if has_ended(domain) and redis.call('HEXISTS', pending, domain) == 0
       and redis.call('HGET', seqs, domain) == e.seq and redis.call('HGET', domains, domain) == e.record
-      and not held(domain) and not held('www.' .. domain) and not is_form(domain) then
+      and not is_needed(domain) and not is_needed('www.' .. domain) and not is_form(domain) then
     redis.call('HDEL', domains, domain)
     redis.call('HDEL', seqs, domain)
     redis.call('HDEL', since, domain)
