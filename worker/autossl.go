@@ -31,7 +31,7 @@ func statusOfAutoSSL(app serverpilot.App, settings certcheck.AppSettings) certch
 // whole app run together, in all workers: one of them makes the call, and the others learn
 // the answer. After a refusal it is made again a minute later, and half a minute after a
 // failure.
-func (c *collector) enableAutoSSL(ctx context.Context, app string, a certcheck.AutoSSL, urgent bool) (certcheck.AutoSSL, error) {
+func (c *collector) enableAutoSSL(ctx context.Context, app string, a certcheck.AutoSSL) (certcheck.AutoSSL, error) {
 	if c.dryRun {
 		a.DryRun = true
 		return a, nil
@@ -43,7 +43,7 @@ func (c *collector) enableAutoSSL(ctx context.Context, app string, a certcheck.A
 	if !known {
 		client, err := c.registry.Client(app)
 		if err == nil {
-			err = client.VerifyReady(ctx, app, urgent)
+			err = client.Limiter.WaitBegun(ctx)
 		}
 		if err != nil {
 			return a, err

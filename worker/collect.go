@@ -70,7 +70,7 @@ func (c *collector) facts(ctx context.Context, v tasks.Verify, r listsync.Record
 	c.probe(ctx, facts)
 	// A disconnected server would not get the setting.
 	if facts.DisconnectedSince.IsZero() && facts.AutoSSL.CanEnable() && facts.NeedsCertificate() && ctx.Err() == nil {
-		if facts.AutoSSL, err = c.enableAutoSSL(ctx, v.AppID, facts.AutoSSL, !v.Recheck); err != nil {
+		if facts.AutoSSL, err = c.enableAutoSSL(ctx, v.AppID, facts.AutoSSL); err != nil {
 			return facts, err
 		}
 		if facts.AutoSSL.TurnedOn { // what was seen before it says little now

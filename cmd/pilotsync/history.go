@@ -54,7 +54,7 @@ type writeSummary struct {
 	Removed  []string            `json:"removed"`
 	Size     int                 `json:"size"`
 	WorkerID string              `json:"who"`
-	ActionID string              `json:"actionid"` // of ServerPilot's action; empty for none
+	ActionID string              `json:"actionid,omitempty"` // of ServerPilot's action
 }
 
 func summaryOf(w ledger.Write) writeSummary {

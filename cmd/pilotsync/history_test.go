@@ -30,8 +30,8 @@ func TestHistoryInJSONHasExactlyItsKeys(t *testing.T) {
 		delete(w, "at")
 	}
 	want := []map[string]any{
-		{"app_id": "app1", "write": 0.0, "outcome": "writing", "added": []any{}, "removed": []any{"b.example.com"}, "size": 11.0, "who": "w/2", "actionid": ""},
-		{"app_id": "app1", "write": 1.0, "outcome": "written", "added": []any{"a.example.com"}, "removed": []any{}, "size": 12.0, "who": "w/1", "actionid": ""},
+		{"app_id": "app1", "write": 0.0, "outcome": "writing", "added": []any{}, "removed": []any{"b.example.com"}, "size": 11.0, "who": "w/2"},
+		{"app_id": "app1", "write": 1.0, "outcome": "written", "added": []any{"a.example.com"}, "removed": []any{}, "size": 12.0, "who": "w/1"},
 	}
 	if diff := cmp.Diff(want, raw); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-redis/redis_rate/v10"
@@ -24,6 +25,8 @@ type Limiter struct {
 	account, verify      bucket
 	verifySlot           chan struct{} // one slot, for the first caller that waits
 	syncs, verifications line
+	// begun is how many verifications wait for a further call.
+	begun atomic.Int64
 }
 
 type bucket struct {
@@ -69,8 +72,12 @@ func (l *Limiter) TrySync(ctx context.Context, app string, urgent bool) (wait ti
 	return l.try(ctx, &l.syncs, app, urgent, 2, l.account)
 }
 
-// TryVerify does the same for one call of a verification; all of them get at most half the rate.
+// TryVerify does the same for the first call of a verification; all of them get at most half the
+// rate. It comes after the further calls of those that have begun, see [Limiter.WaitBegun].
 func (l *Limiter) TryVerify(ctx context.Context, app string, urgent bool) (wait time.Duration, err error) {
+	if begun := l.begun.Load(); begun > 0 {
+		return time.Duration(begun) * l.verifications.step, nil
+	}
 	return l.try(ctx, &l.verifications, app, urgent, 1, l.verify, l.account)
 }
 
@@ -93,6 +100,15 @@ func (l *Limiter) try(ctx context.Context, line *line, app string, urgent bool, 
 		}
 	}
 	return 0, nil
+}
+
+// WaitBegun waits for a further call of a verification that has begun. If that gave its slot back
+// instead, what it has read would be too old when its turn came, and with many apps none would end.
+// It returns ctx's error, or Redis's.
+func (l *Limiter) WaitBegun(ctx context.Context) error {
+	l.begun.Add(1)
+	defer l.begun.Add(-1)
+	return l.WaitVerify(ctx, 1)
 }
 
 // WaitVerify waits for n calls that are no more urgent than verifications, such as those of a

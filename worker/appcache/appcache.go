@@ -65,7 +65,10 @@ func (c *Cache) fetchApp(app string, urgent bool) func(context.Context) (serverp
 // [Cache.App].
 func (c *Cache) Server(ctx context.Context, app, server string, urgent bool) (serverpilot.Server, error) {
 	return c.servers.Get(ctx, server, func(ctx context.Context) (serverpilot.Server, error) {
-		client, err := c.client(ctx, app, urgent)
+		client, err := c.registry.Client(app)
+		if err == nil {
+			err = client.Limiter.WaitBegun(ctx)
+		}
 		if err != nil {
 			return serverpilot.Server{}, err
 		}

@@ -1,0 +1,31 @@
+package worker_test
+
+import (
+	"fmt"
+	"testing"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+)
+
+// Each verification takes several calls. What it read must not be too old by the time of the next
+// one, or none would end.
+func TestVerificationsOfManyAppsEndAtALowRate(t *testing.T) {
+	t.Parallel()
+	var opt simulator.Options
+	var apps []string
+	for i := range 40 {
+		apps = append(apps, fmt.Sprintf("app%02d", i))
+		opt.Apps = append(opt.Apps, simulator.App{ID: apps[i]})
+	}
+	f := setup(t, opt)
+	cfg := f.config(apps...)
+	cfg.APIRate = 20
+	f.start(cfg)
+	for _, app := range apps {
+		f.add(app, "shop.example.com")
+	}
+	for _, app := range apps {
+		f.awaitState(app, "shop.example.com", tasks.Done)
+	}
+}
