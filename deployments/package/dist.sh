@@ -77,7 +77,7 @@ tree() { # FOLDER
 	cp LICENSE README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docker-compose.yml "$1"
 	cp -r docs "$1"
 	cp -r bench/*.md bench/plots "$1/bench"
-	cp enqueue/seq.lua enqueue/example_test.go "$1/enqueue"
+	cp enqueue/seq.lua enqueue/changes.lua enqueue/example_test.go "$1/enqueue"
 	cp -r enqueue/php/src enqueue/php/data enqueue/php/autoload.php enqueue/php/composer.json "$1/enqueue/php"
 	cp enqueue/php/wordpress/README.md "$1/enqueue/php/wordpress"
 	cp -r deployments "$1"
