@@ -13,12 +13,12 @@ VERSION        ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 TIED   := $(if $(shell command -v setpriv),setpriv --pdeathsig KILL)
 GOTEST := $(TIED) go run ./scripts/gotest
 
-.PHONY: help test more setup check lint quick php wordpress texts docs plugin kubernetes compose-file compose dist package race fuzz model faults soak bench bench-quick build clean
+.PHONY: help test more setup check lint quick php wordpress texts docs plugin kubernetes compose-file compose dist package race fuzz model faults adversary soak bench bench-quick build clean
 .NOTPARALLEL:
 
 test: setup check php compose-file quick ## what must hold before a push; at most four minutes on two idle cores (the default)
 
-more: setup lint fuzz race faults wordpress bench-quick kubernetes compose package ## what CI runs besides; as root
+more: setup lint fuzz race faults adversary wordpress bench-quick kubernetes compose package ## what CI runs besides; as root
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -84,6 +84,11 @@ model: ## the model test of the sync over MODEL_CHECKS (5000) schedules, in two 
 # They mostly wait for leases to run out, so many of them wait at once.
 faults: ## real processes while Redis, the network, ServerPilot, DNS and clocks break; four minutes
 	@$(GOTEST) faults -tags faults -count 1 -parallel $(FAULTS_AT_ONCE) -timeout 30m -skip '^TestSoak$$' ./test/faults
+
+# Control groups bound the memory of its workers, hence root.
+adversary: ## real processes under attack by each limited user; two minutes, as root
+	@scripts/root.sh adversary
+	@$(GOTEST) adversary -tags adversary -count 1 -parallel 6 -timeout 10m ./test/adversary
 
 soak: ## all faults at random, in rounds of two minutes, for SOAK (30m)
 	SOAK=$(SOAK) $(TIED) go test -tags faults -v -count 1 -timeout 24h -run '^TestSoak$$' ./test/faults
