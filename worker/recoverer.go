@@ -13,6 +13,7 @@ import (
 	"pilotsync/tasks"
 	"pilotsync/worker/followup"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 	"pilotsync/worker/metrics"
 	"pilotsync/worker/registry"
 )
@@ -154,8 +155,11 @@ func (r *recoverer) recoverSync(ctx context.Context, w ledger.Work, state taskSt
 	if !needsSync(w) || state.waiting() {
 		return w.Awake, nil
 	}
-	// The worker of an active task without a lease has died, or is about to acquire the lease.
-	// If it acquires it, the new task finds the app busy and ends.
+	if state.active() { // it is about to acquire the lease, or has just released it, or its worker died
+		if running, err := r.states.running(ctx, tasks.QueueLists, tasks.Sync{AppID: w.App, Wake: w.Wake}.ID(), now); err != nil || running {
+			return w.Awake, err
+		}
+	}
 	ok, err := r.enqueuer.RenewWake(ctx, w.App, w.Wake)
 	if err != nil || !ok {
 		return w.Awake, err
@@ -171,11 +175,16 @@ func needsSync(w ledger.Work) bool {
 	return !w.Paused && !w.Leased && (w.Awake || w.Pending > 0 && !w.DryRun)
 }
 
-// recoverVerifications enqueues overdue verifications again.
+// recoverVerifications enqueues overdue verifications again, if their tasks were lost. A task that
+// runs isn't lost, nor one that waits for a slot.
 func (r *recoverer) recoverVerifications(ctx context.Context, app string, now time.Time) error {
-	domains, err := r.ledger.Overdue(ctx, app, now.Add(-ledger.OverdueAfter))
-	if err != nil || len(domains) == 0 {
+	overdue, err := r.ledger.Overdue(ctx, app, now.Add(-ledger.OverdueAfter))
+	if err != nil || len(overdue) == 0 {
 		return err
+	}
+	domains, at := make([]string, len(overdue)), make(map[string]time.Time, len(overdue))
+	for i, o := range overdue {
+		domains[i], at[o.Domain] = o.Domain, o.At
 	}
 	views, err := r.ledger.Domains(ctx, app, domains...)
 	if err != nil {
@@ -185,23 +194,33 @@ func (r *recoverer) recoverVerifications(ctx context.Context, app string, now ti
 		if view.Record.NextAttemptAt == nil {
 			continue
 		}
-		next := followup.NextAttempt(app, view.Record)
-		state, err := r.states.get(ctx, tasks.QueueSSL, next.ID())
-		if err != nil {
+		if err := r.recoverVerification(ctx, app, view.Record, at[view.Domain], now); err != nil {
 			return err
-		}
-		if !state.waiting() {
-			if err := r.enqueuer.VerifyAgain(ctx, next, now); err != nil {
-				return err
-			}
-			r.metrics.Recovered(metrics.LostVerification)
-			r.log.WithFields(verifyFields(next, view.Record)).WithField("task_id", next.ID()).
-				Warnf("verification enqueued again: attempt %d was lost (task %s)", next.Attempt, state)
 		}
 		if err := r.ledger.Postpone(ctx, app, view.Domain, now); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// recoverVerification enqueues a record's next attempt again, if its task was lost, and also the
+// task that an earlier pass enqueued in its place: at is when that pass postponed the domain.
+func (r *recoverer) recoverVerification(ctx context.Context, app string, record listsync.Record, at, now time.Time) error {
+	next := followup.NextAttempt(app, record)
+	lost, state, err := r.states.lost(ctx, tasks.QueueSSL, next.ID(), now)
+	if err != nil || !lost {
+		return err
+	}
+	if lost, _, err = r.states.lost(ctx, tasks.QueueSSL, followup.AgainID(next, at), now); err != nil || !lost {
+		return err
+	}
+	if err := r.enqueuer.VerifyAgain(ctx, next, now); err != nil {
+		return err
+	}
+	r.metrics.Recovered(metrics.LostVerification)
+	r.log.WithFields(verifyFields(next, record)).WithField("task_id", next.ID()).
+		Warnf("verification enqueued again: attempt %d was lost (task %s)", next.Attempt, state)
 	return nil
 }
 

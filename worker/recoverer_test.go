@@ -3,6 +3,7 @@ package worker_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,8 @@ import (
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
+	"pilotsync/worker/followup"
 	"pilotsync/worker/listsync"
 )
 
@@ -181,6 +184,69 @@ func TestTheRecovererPrunesWhatEndedLongAgo(t *testing.T) {
 				f.await("the domain is pruned", func() bool { return !known() })
 			} else if !known() {
 				t.Error("the domain was pruned")
+			}
+		})
+	}
+}
+
+// A task that runs isn't lost, nor one that was enqueued again and waits for a slot. A task whose
+// worker died is.
+func TestOnlyALostVerificationIsEnqueuedAgain(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		lease time.Duration // from now, of the active task; 0 for a task that is gone
+		again bool          // it was enqueued again before
+		want  bool
+	}{
+		{name: "its worker renews the lease", lease: 20 * time.Second},
+		{name: "its worker died", lease: -5 * time.Second, want: true},
+		{name: "it is gone", want: true},
+		{name: "it was enqueued again and waits", again: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			f := setup(t, simulator.Options{})
+			ctx := t.Context()
+			const domain = "nodns.example.com"
+			stop := f.start(f.config("app1"))
+			f.add("app1", domain)
+			f.await("one attempt was made", func() bool { return f.view("app1", domain).Record.Attempt == 1 })
+			stop()
+			before := f.view("app1", domain).Record
+			long := time.Now().Add(-time.Hour)
+			overdue := before
+			overdue.NextAttemptAt = &long
+			if ok, err := f.ledger.CommitVerification(ctx, "app1", before, overdue, listsync.HistoryEntry{}); err != nil || !ok {
+				t.Fatal(ok, err)
+			}
+			next := followup.NextAttempt("app1", f.view("app1", domain).Record)
+			f.rdb.ZRem(ctx, "asynq:{ssl}:scheduled", next.ID())
+			f.rdb.Del(ctx, "asynq:{ssl}:t:"+next.ID())
+			if c.lease != 0 { // a server of asynq takes no active task
+				f.rdb.HSet(ctx, "asynq:{ssl}:t:"+next.ID(), "state", "active")
+				f.rdb.LPush(ctx, "asynq:{ssl}:active", next.ID())
+				f.rdb.ZAdd(ctx, "asynq:{ssl}:lease", redis.Z{Score: float64(time.Now().Add(c.lease).Unix()), Member: next.ID()})
+			}
+			if c.again {
+				if err := followup.New(f.rdb).VerifyAgain(ctx, tasks.Verify{AppID: "app1", Domain: domain, Seq: next.Seq, Attempt: next.Attempt, DueAt: time.Now().Add(time.Hour)}, long); err != nil {
+					t.Fatal(err)
+				}
+			}
+			f.rdb.Del(ctx, "pilotsync:recoverer")
+			cfg := f.config("app2") // it leaves the verification's task to others
+			log := &harness.Log{Also: t.Output()}
+			cfg.Log.SetOutput(log)
+			f.start(cfg)
+			f.await("the recoverer has looked", func() bool {
+				return f.rdb.ZScore(ctx, "pilotsync:{app1}:due", domain).Val() > float64(long.UnixMilli())
+			})
+			if got := strings.Contains(log.String(), "was lost"); got != c.want {
+				t.Errorf("it was called lost: %v, want %v", got, c.want)
+			}
+			all := f.rdb.Keys(ctx, "asynq:{ssl}:t:"+next.ID()+":again:*").Val()
+			if got := len(all) == 1; got != (c.want || c.again) || len(all) > 1 {
+				t.Errorf("enqueued again were %q", all)
 			}
 		})
 	}

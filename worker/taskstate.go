@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
@@ -23,7 +24,7 @@ func (s taskState) delayed() bool {
 	return s.is(asynq.TaskStateScheduled) || s.is(asynq.TaskStateRetry)
 }
 
-// active reports whether a worker processes the task.
+// active reports whether a worker took the task. It may have died since, see [taskStates.running].
 func (s taskState) active() bool { return s.is(asynq.TaskStateActive) }
 
 func (s taskState) is(state asynq.TaskState) bool { return string(s) == state.String() }
@@ -68,4 +69,31 @@ func (t taskStates) all(ctx context.Context, queue string, ids []string) ([]task
 		}
 	}
 	return states, nil
+}
+
+// running reports whether a live worker processes an active task. A live worker renews asynq's
+// lease of the task. now is by Redis's clock.
+func (t taskStates) running(ctx context.Context, queue, id string, now time.Time) (bool, error) {
+	ends, err := t.rdb.ZScore(ctx, "asynq:{"+queue+"}:lease", id).Result()
+	if errors.Is(err, redis.Nil) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look up the lease of task %s: %w", id, err)
+	}
+	return ends >= float64(now.Unix()), nil
+}
+
+// lost reports whether asynq won't run a task, with its state: it is gone, it has ended, or its
+// worker died with it.
+func (t taskStates) lost(ctx context.Context, queue, id string, now time.Time) (bool, taskState, error) {
+	state, err := t.get(ctx, queue, id)
+	if err != nil || state.waiting() {
+		return false, state, err
+	}
+	if !state.active() {
+		return true, state, nil
+	}
+	running, err := t.running(ctx, queue, id, now)
+	return !running, state, err
 }

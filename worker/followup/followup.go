@@ -99,7 +99,12 @@ func (e Enqueuer) Verify(ctx context.Context, app string, records ...listsync.Re
 // VerifyAgain enqueues an attempt whose task was lost. It makes a new id from now, since a
 // dead worker's task may have the old one. If both run, the second finds the attempt made.
 func (e Enqueuer) VerifyAgain(ctx context.Context, v tasks.Verify, now time.Time) error {
-	return e.attempt(ctx, v, fmt.Sprintf("%s:again:%d", v.ID(), now.Unix()))
+	return e.attempt(ctx, v, AgainID(v, now))
+}
+
+// AgainID returns the id of the task that [Enqueuer.VerifyAgain] enqueued at a time.
+func AgainID(v tasks.Verify, at time.Time) string {
+	return fmt.Sprintf("%s:again:%d", v.ID(), at.Unix())
 }
 
 // attempt enqueues an attempt. asynq rounds down to whole seconds, so the time is rounded up:

@@ -78,16 +78,27 @@ func (l *Ledger) RenewWake(ctx context.Context, app string, wake int64) (next in
 	return next, next != 0, nil
 }
 
+// Overdue is a domain whose next verification is overdue.
+type Overdue struct {
+	Domain string
+	// At is when the verification was due, or the time of [Ledger.Postpone].
+	At time.Time
+}
+
 // Overdue returns the domains of an app whose next verification was due before
-// the given time.
-func (l *Ledger) Overdue(ctx context.Context, app string, before time.Time) ([]string, error) {
-	domains, err := l.rdb.ZRangeByScore(ctx, key(app, "due"), &redis.ZRangeBy{
+// the given time, the longest overdue first.
+func (l *Ledger) Overdue(ctx context.Context, app string, before time.Time) ([]Overdue, error) {
+	found, err := l.rdb.ZRangeByScoreWithScores(ctx, key(app, "due"), &redis.ZRangeBy{
 		Min: "-inf", Max: "(" + strconv.FormatInt(before.UnixMilli(), 10),
 	}).Result()
 	if err != nil {
 		return nil, fmt.Errorf("find overdue domains of app %s: %w", app, err)
 	}
-	return domains, nil
+	overdue := make([]Overdue, len(found))
+	for i, z := range found {
+		overdue[i] = Overdue{Domain: fmt.Sprint(z.Member), At: time.UnixMilli(int64(z.Score))}
+	}
+	return overdue, nil
 }
 
 // Postpone makes [Ledger.Overdue] leave a domain out until the given time.

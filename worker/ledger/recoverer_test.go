@@ -72,8 +72,12 @@ func TestOverdueDomainsAreFoundAndPostponed(t *testing.T) {
 	at := func(d time.Duration) float64 { return float64(start.Add(d).UnixMilli()) }
 	due := zset{"early": at(-time.Hour), "just before": at(-time.Millisecond), "now": at(0), "later": at(time.Minute)}
 	overdue := func(ctx context.Context, l *Ledger) string {
-		domains, err := l.Overdue(ctx, testApp, start)
-		return outcome(fmt.Sprintf("%q", domains), err)
+		overdue, err := l.Overdue(ctx, testApp, start)
+		lines := []string{}
+		for _, o := range overdue {
+			lines = append(lines, o.Domain+" "+o.At.Sub(start).String())
+		}
+		return outcome(fmt.Sprintf("%q", lines), err)
 	}
 	postpone := func(domain string) func(context.Context, *Ledger) string {
 		return func(ctx context.Context, l *Ledger) string {
@@ -82,7 +86,7 @@ func TestOverdueDomainsAreFoundAndPostponed(t *testing.T) {
 	}
 	moved := zset{"early": at(time.Minute), "just before": at(-time.Millisecond), "now": at(0), "later": at(time.Minute)}
 	runScripts(t, []script{
-		{name: "only overdue domains, the longest overdue first", before: state{"due": due}, do: overdue, want: `["early" "just before"]`},
+		{name: "only overdue domains, the longest overdue first", before: state{"due": due}, do: overdue, want: `["early -1h0m0s" "just before -1ms"]`},
 		{name: "nothing in an unknown app", before: state{}, do: overdue, want: `[]`},
 		{name: "a domain is postponed", before: state{"due": due}, do: postpone("early"), want: "done", after: state{"due": moved}},
 		{name: "a domain that isn't due any more doesn't become due again", before: state{"due": due}, do: postpone("gone"), want: "done"},
