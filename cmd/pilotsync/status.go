@@ -135,7 +135,12 @@ func (c *statusCmd) named(ctx context.Context, l *ledger.Ledger, found *foundDom
 
 // all reads all domains of the apps. It doesn't read apps that have none in the states asked for.
 func (c *statusCmd) all(ctx context.Context, l *ledger.Ledger, found *foundDomains) (apps []string, all []ledger.View, err error) {
-	states, err := l.AppStates(ctx, c.App...)
+	var states []ledger.App
+	if len(c.App) == 0 && len(c.State) > 0 {
+		states, err = l.AppsWithStates(ctx, c.states()...)
+	} else {
+		states, err = l.AppStates(ctx, c.App...)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -154,6 +159,13 @@ func (c *statusCmd) all(ctx context.Context, l *ledger.Ledger, found *foundDomai
 		all = append(all, views...)
 	}
 	return apps, all, nil
+}
+
+func (c *statusCmd) states() (states []tasks.State) {
+	for _, state := range c.State {
+		states = append(states, tasks.State(state))
+	}
+	return states
 }
 
 func (c *statusCmd) print(s *terminal.Streams, found foundDomains, now time.Time) error {

@@ -94,12 +94,36 @@ func (l *Ledger) AppStates(ctx context.Context, ids ...string) ([]App, error) {
 	if err != nil {
 		return nil, err
 	}
+	apps := appsOf(all)
+	slices.SortFunc(apps, func(a, b App) int { return strings.Compare(a.ID, b.ID) })
+	return apps, nil
+}
+
+// AppsWithStates returns the states of all apps that have domains in one of the given states, or whose
+// last sync failed, sorted by id; perhaps also of others. Redis selects the summaries, so what is
+// read grows with the number of such apps, and of those that have changed within [markGrace].
+func (l *Ledger) AppsWithStates(ctx context.Context, states ...tasks.State) ([]App, error) {
+	texts := []any{`"Failure":`}
+	for _, state := range states {
+		texts = append(texts, fmt.Sprintf("%q:", state)) // a key of Counts
+	}
+	s, ok, err := l.readSummariesWith(ctx, texts...)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return l.AppStates(ctx)
+	}
+	all, err := l.completed(ctx, s)
+	return appsOf(all), err
+}
+
+func appsOf(all []summary) []App {
 	apps := make([]App, len(all))
 	for i, s := range all {
 		apps[i] = s.App
 	}
-	slices.SortFunc(apps, func(a, b App) int { return strings.Compare(a.ID, b.ID) })
-	return apps, nil
+	return apps
 }
 
 // summarize reads apps, and returns their summaries without ReadAt, in their order. It takes one

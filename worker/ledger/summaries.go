@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"time"
 
@@ -46,9 +47,9 @@ func (s summary) isValid(now, local, oldRecoverer time.Time) bool {
 	return (s.Until.IsZero() || local.Before(s.Until)) && now.Sub(s.ReadAt) < most && s.ReadAt.Sub(oldRecoverer) >= UnmarkedFor
 }
 
-// summaries is one reading of all summaries.
+// summaries is one reading of all summaries, or of those that contain some texts.
 type summaries struct {
-	apps         []string // that the ledger knows, sorted
+	apps         []string // that the ledger knows, sorted; not those whose summary contains no text
 	now          time.Time
 	oldRecoverer time.Time
 	marks        map[string]string // app → ms of its mark
@@ -66,15 +67,49 @@ func (l *Ledger) readSummaries(ctx context.Context) (s summaries, err error) {
 	}
 	s.apps, s.oldRecoverer = apps.Val(), parseTime(oldRecoverer.Val())
 	slices.Sort(s.apps)
-	reply, err := l.summaries.Run(ctx, l.rdb, []string{changedKey, summariesKey}).Slice()
-	if redis.HasErrorPrefix(err, "NOPERM") {
+	if _, err := l.runSummaries(ctx, &s); redis.HasErrorPrefix(err, "NOPERM") {
 		return s, nil // the ACL of an earlier release; all apps are read
+	} else if err != nil {
+		return s, err
+	}
+	return s, nil
+}
+
+// readSummariesWith reads those summaries that contain one of the texts, and which apps have changed
+// since theirs was kept. ok is false if some app has none.
+func (l *Ledger) readSummariesWith(ctx context.Context, texts ...any) (s summaries, ok bool, err error) {
+	var apps *redis.IntCmd
+	var oldRecoverer *redis.StringCmd
+	if err := l.pipelined(ctx, func(p redis.Pipeliner) {
+		oldRecoverer, apps = p.Get(ctx, oldRecovererKey), p.SCard(ctx, appsKey)
+	}); err != nil {
+		return s, false, fmt.Errorf("count the apps: %w", err)
+	}
+	s.oldRecoverer = parseTime(oldRecoverer.Val())
+	n, err := l.runSummaries(ctx, &s, texts...)
+	if redis.HasErrorPrefix(err, "NOPERM") {
+		return s, false, nil
 	}
 	if err != nil {
-		return s, fmt.Errorf("read the summaries of the apps: %w", err)
+		return s, false, err
+	}
+	for _, found := range []map[string]string{s.kept, s.marks} {
+		s.apps = slices.AppendSeq(s.apps, maps.Keys(found))
+	}
+	slices.Sort(s.apps)
+	s.apps = slices.Compact(s.apps)
+	return s, n == apps.Val() && s.now.Sub(s.oldRecoverer) >= UnmarkedFor, nil
+}
+
+// runSummaries sets what summaries.lua returns, and returns how many summaries there are.
+func (l *Ledger) runSummaries(ctx context.Context, s *summaries, texts ...any) (n int64, err error) {
+	reply, err := l.summaries.Run(ctx, l.rdb, []string{changedKey, summariesKey}, texts...).Slice()
+	if err != nil {
+		return 0, fmt.Errorf("read the summaries of the apps: %w", err)
 	}
 	s.now, s.marks, s.kept = parseTime(fmt.Sprint(reply[0])), pairs(reply[1]), pairs(reply[2])
-	return s, nil
+	n, _ = reply[3].(int64)
+	return n, nil
 }
 
 // of returns the summary of an app, if it is valid.
@@ -91,13 +126,22 @@ func (s summaries) of(app string, local time.Time) (summary, bool) {
 	return kept, true
 }
 
-// allSummaries returns the summaries of all apps that the ledger knows, sorted by id. It reads those
-// apps whose summary isn't valid, and keeps theirs.
+// allSummaries returns the summaries of all apps that the ledger knows, sorted by id.
 func (l *Ledger) allSummaries(ctx context.Context) ([]summary, error) {
 	s, err := l.readSummaries(ctx)
 	if err != nil {
 		return nil, err
 	}
+	all, err := l.completed(ctx, s)
+	if err == nil {
+		l.keep(ctx, s, s.forgotten())
+	}
+	return all, err
+}
+
+// completed returns the summaries of the apps of s. It reads those apps whose summary isn't valid,
+// and keeps theirs.
+func (l *Ledger) completed(ctx context.Context, s summaries) ([]summary, error) {
 	all := make([]summary, len(s.apps))
 	local := time.Now()
 	var missing []string
@@ -121,7 +165,6 @@ func (l *Ledger) allSummaries(ctx context.Context) ([]summary, error) {
 		}
 		l.keep(ctx, s, fresh)
 	}
-	l.keep(ctx, s, s.forgotten())
 	return all, nil
 }
 

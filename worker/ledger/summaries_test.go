@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -41,6 +42,15 @@ func (m *agendaModel) checkReaders() {
 	}
 	if diff := cmp.Diff(want, got); len(want)+len(got) > 0 && diff != "" {
 		m.Fatalf("readers of all apps see something else than the apps (-app +summary):\n%s", diff)
+	}
+	// A search by state finds those of all apps that have it, or fail.
+	some, err := m.other.AppsWithStates(m.ctx, tasks.Done, tasks.Failed)
+	m.must(err)
+	without := func(app App) bool {
+		return app.Failure == nil && app.Counts[tasks.Done] == 0 && app.Counts[tasks.Failed] == 0
+	}
+	if diff := cmp.Diff(slices.DeleteFunc(want, without), slices.DeleteFunc(some, without), cmpopts.EquateEmpty()); diff != "" {
+		m.Fatalf("a search by state finds other apps (-app +found):\n%s", diff)
 	}
 	for _, q := range []Query{{Limit: 1}, {Limit: 9, States: []tasks.State{tasks.Done, tasks.Failed}}, {Limit: 9, Prefix: "b"}} {
 		got, err := m.other.Find(m.ctx, q)
