@@ -153,7 +153,7 @@ func (u *Users) check(ctx context.Context, address, name, password string) (User
 	}
 	// A browser sends several requests concurrently; they count as one try.
 	got, _, _ := f.flights.Do(address+" "+string(mac[:]), func() (any, error) {
-		wait, forgive := u.limiter.try(u.now(), address, string(u.keyedHash("name", name)))
+		wait, forgive := u.limiter.try(u.now(), address, string(u.keyedHash("name", name)), known)
 		if wait > 0 {
 			return result{wait: wait}, nil
 		}
