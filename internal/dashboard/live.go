@@ -24,6 +24,12 @@ const (
 	sendLimit = 10 * time.Second
 	// maxNamed is how many apps a message names.
 	maxNamed = 100
+	// maxStreams is how many streams there are at a time, maxStreamsEach how many of one user. A
+	// browser has one for each page of the dashboard that can be seen.
+	maxStreams     = 500
+	maxStreamsEach = 100
+	// streamRetry is when a refused browser tries again.
+	streamRetry = 30 * time.Second
 )
 
 // snapshot has a text for each topic. The text changes when the topic does.
@@ -69,6 +75,7 @@ type hub struct {
 	ctx      context.Context
 	fresh    *freshness
 	snapshot func(context.Context) (snapshot, error)
+	streams  *quota
 
 	mu          sync.Mutex
 	subscribers map[*subscriber]struct{}
@@ -78,7 +85,7 @@ type hub struct {
 
 // newHub returns a hub that takes snapshots with take, and whose streams end with ctx.
 func newHub(ctx context.Context, fresh *freshness, take func(context.Context) (snapshot, error)) *hub {
-	return &hub{ctx: ctx, fresh: fresh, snapshot: take, subscribers: map[*subscriber]struct{}{}}
+	return &hub{ctx: ctx, fresh: fresh, snapshot: take, streams: newQuota(maxStreams, maxStreamsEach), subscribers: map[*subscriber]struct{}{}}
 }
 
 // subscriber collects changed topics until its stream sends them; a slow stream sends them
@@ -228,6 +235,12 @@ func (s *subscriber) next() message {
 // live is the stream of server-sent events. A browser that reconnects also reloads its page,
 // so no message needs to be repeated.
 func (p *pageServer) live(w http.ResponseWriter, r *http.Request) {
+	release, refusal := p.hub.streams.try(userOf(r.Context()).Name)
+	if refusal != 0 {
+		refuse(w, refusal, streamRetry, fmt.Sprintf("There are too many live pages: %d at a time for a user, %d in all. Close some.\n", maxStreamsEach, maxStreams))
+		return
+	}
+	defer release()
 	out := http.NewResponseController(w)
 	send := func(text string) bool {
 		// Some writers, in tests and in HTTP/2, have no deadlines.

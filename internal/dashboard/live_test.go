@@ -3,8 +3,10 @@ package dashboard
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -146,6 +148,85 @@ func TestTheStreamEndsWithItsReaderOrItsDashboard(t *testing.T) {
 				defer p.hub.mu.Unlock()
 				return len(p.hub.subscribers) == 0 && p.hub.stop == nil
 			})
+		})
+	}
+}
+
+func TestStreamsAreBoundedForEachUser(t *testing.T) {
+	t.Parallel()
+	users := testUsers(t)
+	site := newTestDashboard(t, func(cfg *Config) { cfg.Users = users })
+	url, client, _ := startServing(t, site.Handler())
+	open := func(ctx context.Context, name, password string) *http.Response {
+		t.Helper()
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+livePath, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth(name, password)
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp
+	}
+	ctx, closeAll := context.WithCancel(t.Context())
+	defer closeAll()
+	for range maxStreamsEach {
+		resp := open(ctx, "viewer", "view-password")
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Fatalf("a stream is answered %s", resp.Status)
+		}
+	}
+	refused := open(t.Context(), "viewer", "view-password")
+	text, _ := io.ReadAll(refused.Body)
+	refused.Body.Close()
+	if refused.StatusCode != http.StatusTooManyRequests || refused.Header.Get("Retry-After") != "30" || !strings.Contains(string(text), "Close some.") {
+		t.Errorf("one stream more is answered %s %q", refused.Status, text)
+	}
+	other, end := context.WithCancel(t.Context())
+	resp := open(other, "actor", "act-password")
+	resp.Body.Close()
+	end()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("the stream of another user is answered %s", resp.Status)
+	}
+	closeAll()
+	await(t, "a new stream of the first user", func() bool {
+		ctx, end := context.WithCancel(t.Context())
+		defer end()
+		again := open(ctx, "viewer", "view-password")
+		defer again.Body.Close()
+		return again.StatusCode == http.StatusOK
+	})
+}
+
+// A client that announces a body and sends none held its connection for ever.
+func TestAStreamTakesNeitherABodyNorAnotherMethod(t *testing.T) {
+	t.Parallel()
+	site := newTestDashboard(t, nil)
+	for _, test := range []struct {
+		name, method string
+		change       func(*http.Request)
+		status       int
+	}{
+		{"POST", "POST", nil, http.StatusMethodNotAllowed},
+		{"HEAD, whose stream would send nothing", "HEAD", nil, http.StatusMethodNotAllowed},
+		{"GET with a body", "GET", func(r *http.Request) { r.ContentLength = 1 << 40 }, http.StatusBadRequest},
+		{"GET with a body of unknown length", "GET", func(r *http.Request) { r.ContentLength = -1 }, http.StatusBadRequest},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			d := &deadlineRecorder{}
+			rec := sendRequest(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				d.ResponseWriter = w
+				site.Handler().ServeHTTP(d, r)
+			}), test.method, livePath, test.change)
+			checkAnswer(t, rec, test.status, "The stream takes")
+			if len(d.read)+len(d.write) > 0 {
+				t.Errorf("its time limits were changed: %v, %v", d.read, d.write)
+			}
 		})
 	}
 }

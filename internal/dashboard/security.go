@@ -60,11 +60,20 @@ const livePath = "/live"
 
 // allowLongStream removes the server's time limits from the stream. It also ends the stream
 // when the server stops, since the server would wait for it. The handler sets a deadline for
-// each write ([http.ResponseController]).
+// each write ([http.ResponseController]). A stream takes no body, for which the server would wait
+// without a limit.
 func allowLongStream(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path != livePath {
+		switch {
+		case r.URL.Path != livePath:
 			next.ServeHTTP(w, r)
+			return
+		case r.Method != http.MethodGet:
+			w.Header().Set("Allow", http.MethodGet)
+			writeText(w, http.StatusMethodNotAllowed, "The stream takes GET only.\n")
+			return
+		case r.ContentLength != 0:
+			writeText(w, http.StatusBadRequest, "The stream takes no body.\n")
 			return
 		}
 		control := http.NewResponseController(w)

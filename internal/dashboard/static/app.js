@@ -69,14 +69,19 @@
   }
 
   // A hidden tab closes its stream, since a browser opens only six connections to a host.
-  let stream = null;
+  let stream = null, retry = 0;
   function connect() {
     stream?.close();
     stream = null;
+    clearTimeout(retry);
     if (document.hidden) return;
     stream = new EventSource("/live");
     stream.onopen = () => scheduleLoad();
-    stream.onerror = () => showStatus("Connecting…", true);
+    stream.onerror = () => {
+      if (stream.readyState !== EventSource.CLOSED) return showStatus("Connecting…", true);
+      showStatus("Not live: refused", true); // a browser doesn't try again
+      retry = setTimeout(connect, 30000);
+    };
     stream.onmessage = ({ data }) => {
       const { all = false, apps = [], queues = false, away = false, refused = false } = JSON.parse(data);
       if (away) return showStatus(refused ? "Redis refuses this dashboard" : "Redis doesn't answer", true);
