@@ -18,7 +18,11 @@ import (
 	"golang.org/x/net/html"
 )
 
-const monitorPath = "/asynqmon"
+const (
+	monitorPath = "/asynqmon"
+	// redisInfoPath has the answer to Redis's INFO: addresses, versions, folders, clients.
+	redisInfoPath = monitorPath + "/api/redis_info"
+)
 
 // monitor serves asynqmon's library under a content security policy. Its Close isn't called,
 // because it would close the shared Redis client and do nothing else.
@@ -35,7 +39,8 @@ type redisConnOpt struct{ redis.UniversalClient }
 // MakeRedisClient implements [asynq.RedisConnOpt].
 func (s redisConnOpt) MakeRedisClient() any { return s.UniversalClient }
 
-// asynqmonHandler returns asynqmon for /asynqmon/. It is read-only for users who may not act.
+// asynqmonHandler returns asynqmon for /asynqmon/. For users who may not act it is read-only, and
+// tells nothing of the Redis server.
 func (s *Dashboard) asynqmonHandler() (http.Handler, error) {
 	readOnly, err := newMonitor(s.cfg.Redis, true, s.static.url("asynqmon.js"))
 	if err != nil {
@@ -45,13 +50,17 @@ func (s *Dashboard) asynqmonHandler() (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if userOf(r.Context()).Role == Act {
+	byRole := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case userOf(r.Context()).Role == Act:
 			full.ServeHTTP(w, r)
-			return
+		case strings.HasPrefix(r.URL.Path, redisInfoPath):
+			writeText(w, http.StatusForbidden, "What Redis tells of itself is for users who may act. "+actHint)
+		default:
+			readOnly.ServeHTTP(w, r)
 		}
-		readOnly.ServeHTTP(w, r)
-	}), nil
+	})
+	return newMonitorLimits(s.cfg.Redis).limit(byRole), nil
 }
 
 func newMonitor(rdb redis.UniversalClient, readOnly bool, script string) (*monitor, error) {

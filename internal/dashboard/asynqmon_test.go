@@ -69,7 +69,7 @@ func TestAsynqmonIsReadOnlyForViewers(t *testing.T) {
 			t.Errorf("payload (-want +got):\n%s", diff)
 		}
 		checkAnswer(t, sendRequest(site.Handler(), "DELETE", queue+"/pending_tasks/sync:app1:3", nil), test.status, "")
-		if left, err := site.queues.ListPendingTasks(tasks.QueueLists); err != nil || len(left) != test.left {
+		if left, err := asynq.NewInspectorFromRedisClient(site.cfg.Redis).ListPendingTasks(tasks.QueueLists); err != nil || len(left) != test.left {
 			t.Errorf("role %d leaves %d tasks, %v; want %d", test.role, len(left), err, test.left)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"sync"
 
-	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 
@@ -46,7 +45,6 @@ type Dashboard struct {
 	log      *logrus.Entry
 	ledger   *ledger.Ledger
 	enqueuer *enqueue.Client
-	queues   *asynq.Inspector // over cfg.Redis; not to be closed
 	static   assets
 
 	handler, health http.Handler
@@ -67,7 +65,7 @@ func New(cfg Config) (*Dashboard, error) {
 	}
 	s := &Dashboard{
 		cfg: cfg, log: cfg.Log,
-		ledger: ledger.New(cfg.Redis), enqueuer: enqueue.New(cfg.Redis), queues: asynq.NewInspectorFromRedisClient(cfg.Redis),
+		ledger: ledger.New(cfg.Redis), enqueuer: enqueue.New(cfg.Redis),
 	}
 	var err error
 	if s.static, err = newAssets(staticFiles); err != nil {

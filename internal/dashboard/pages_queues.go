@@ -86,16 +86,14 @@ func (t taskRef) Path() string {
 	return "/asynqmon/queues/" + url.PathEscape(t.Queue) + "/tasks/" + url.PathEscape(t.ID)
 }
 
-// queueInspector reads the queues. For tasks it uses asynq's Inspector, which takes no context. So
-// it reads them only after the ledger has answered.
+// queueInspector reads the queues. asynq's own inspector takes no context, and loads payloads.
 type queueInspector struct {
-	*asynq.Inspector
 	rdb     redis.UniversalClient
 	servers *queuestats.Servers
 }
 
-func newQueueInspector(i *asynq.Inspector, rdb redis.UniversalClient) queueInspector {
-	return queueInspector{i, rdb, queuestats.NewServers(rdb)}
+func newQueueInspector(rdb redis.UniversalClient) queueInspector {
+	return queueInspector{rdb, queuestats.NewServers(rdb)}
 }
 
 // disabledWebhooksKey is the worker's hash of webhooks that answered 410 Gone.
@@ -173,38 +171,29 @@ func (i queueInspector) DisabledWebhooks(ctx context.Context) (int, error) {
 	return int(n), nil
 }
 
+// Tasks reads the tasks' states only: their payloads may be large.
 func (i queueInspector) Tasks(ctx context.Context, refs ...taskRef) ([]taskLink, error) {
-	var found []taskLink
-	for _, ref := range refs {
-		if err := ctx.Err(); err != nil {
-			return nil, err
+	states := make([]*redis.StringCmd, len(refs))
+	_, _ = i.rdb.Pipelined(ctx, func(p redis.Pipeliner) error { // each reply has its error
+		for n, ref := range refs {
+			states[n] = p.HGet(ctx, queueKey(ref.Queue)+"t:"+ref.ID, "state")
 		}
-		info, err := i.GetTaskInfo(ref.Queue, ref.ID)
-		switch {
-		case errors.Is(err, asynq.ErrTaskNotFound), errors.Is(err, asynq.ErrQueueNotFound):
-			continue
-		case err != nil:
+		return nil
+	})
+	var found []taskLink
+	for n, ref := range refs {
+		state, err := states[n].Result()
+		if err != nil && !errors.Is(err, redis.Nil) {
 			return nil, fmt.Errorf("look up the task %s: %w", ref.ID, err)
 		}
-		found = append(found, taskLink{ref, taskLabel(info.State)})
+		if label := taskLabels[state]; label != "" {
+			found = append(found, taskLink{ref, label})
+		}
 	}
 	return found, nil
 }
 
-func taskLabel(s asynq.TaskState) string {
-	switch s {
-	case asynq.TaskStatePending:
-		return "ready to run"
-	case asynq.TaskStateActive:
-		return "running"
-	case asynq.TaskStateScheduled:
-		return "scheduled"
-	case asynq.TaskStateRetry:
-		return "will be retried"
-	case asynq.TaskStateArchived:
-		return "archived"
-	case asynq.TaskStateCompleted:
-		return "completed"
-	}
-	return s.String()
+// taskLabels has what people read for each state that asynq stores.
+var taskLabels = map[string]string{
+	"pending": "ready to run", "active": "running", "scheduled": "scheduled", "retry": "will be retried", "archived": "archived", "completed": "completed",
 }

@@ -77,7 +77,7 @@ type pageServer struct {
 func (s *Dashboard) registerPages(mux *http.ServeMux) {
 	fresh := &freshness{}
 	shared := newSharedLedger(s.ctx, s.ledger, fresh)
-	queues := newSharedQueues(s.ctx, newQueueInspector(s.queues, s.cfg.Redis), fresh)
+	queues := newSharedQueues(s.ctx, newQueueInspector(s.cfg.Redis), fresh)
 	p := &pageServer{
 		reader: shared, fresh: fresh, enqueuer: s.enqueuer, operator: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
 		hub: newHub(s.ctx, fresh, snapshotReader{shared, queues}.take), requireAct: s.requireAct, now: time.Now,

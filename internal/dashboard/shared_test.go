@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
-	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/tasks"
@@ -109,7 +108,7 @@ func TestASecondOfViewersTakesFewCommands(t *testing.T) {
 			sent := &sentCommands{}
 			rdb.AddHook(sent)
 			fresh := &freshness{}
-			shared, queues := newSharedLedger(t.Context(), ledger.New(rdb), fresh), newSharedQueues(t.Context(), newQueueInspector(asynq.NewInspectorFromRedisClient(rdb), rdb), fresh)
+			shared, queues := newSharedLedger(t.Context(), ledger.New(rdb), fresh), newSharedQueues(t.Context(), newQueueInspector(rdb), fresh)
 			p := &pageServer{reader: shared, queues: queues, fresh: fresh, templates: newPageTemplates(), now: time.Now, requireAct: (&Dashboard{}).requireAct,
 				log: testLog(t.Output()).WithField("test", t.Name())}
 			mux := http.NewServeMux()
