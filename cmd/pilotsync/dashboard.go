@@ -14,12 +14,14 @@ import (
 
 	"pilotsync/internal/config"
 	"pilotsync/internal/dashboard"
+	"pilotsync/internal/listen"
 )
 
 // servedDashboard is the dashboard with its open ports.
 type servedDashboard struct {
 	dashboard     *dashboard.Dashboard
 	pages, health net.Listener // nil for none
+	healthHost    string       // as it was set
 	log           *logrus.Logger
 }
 
@@ -40,8 +42,11 @@ func openDashboard(ctx context.Context, set config.Dashboard, cfg dashboard.Conf
 	} else if err != nil {
 		return nil, err
 	}
-	if d.health, err = listen("PILOTSYNC_HEALTH_LISTEN", set.Health, "health and metrics", "a free address, or nothing"); err != nil {
+	if d.health, err = openPort("PILOTSYNC_HEALTH_LISTEN", set.Health, "health and metrics", "a free address, or nothing"); err != nil {
 		return nil, err
+	}
+	if d.health != nil {
+		d.healthHost, _, _ = net.SplitHostPort(set.Health) // it is open, so it is host:port
 	}
 	if d.dashboard, err = dashboard.New(cfg); err != nil {
 		return nil, fmt.Errorf("set up the dashboard: %w", err)
@@ -54,7 +59,7 @@ func listenForDashboard(set config.Dashboard, optional bool) (net.Listener, erro
 	if optional {
 		takes += ", or off"
 	}
-	return listen("PILOTSYNC_LISTEN", set.Listen, "the dashboard", takes)
+	return openPort("PILOTSYNC_LISTEN", set.Listen, "the dashboard", takes)
 }
 
 // withoutDashboard says what is missing because another pilotsync has the default address.
@@ -66,12 +71,12 @@ func withoutDashboard(set config.Dashboard) string {
 		"for all of them set PILOTSYNC_LISTEN to a free address, for the last three PILOTSYNC_HEALTH_LISTEN", set.Listen)
 }
 
-// listen opens an address; it returns nil for an empty one.
-func listen(variable, addr, what, takes string) (net.Listener, error) {
+// openPort opens an address; it returns nil for an empty one.
+func openPort(variable, addr, what, takes string) (net.Listener, error) {
 	if addr == "" {
 		return nil, nil
 	}
-	l, err := net.Listen("tcp", addr)
+	l, err := listen.TCP(addr)
 	if err != nil {
 		return nil, fmt.Errorf("%s (--%s) is %q, where %s can't be served; it takes %s: %w", variable, config.FlagOf(variable), addr, what, takes, err)
 	}
@@ -89,7 +94,7 @@ func (d *servedDashboard) serve(ctx context.Context) error {
 		serving.Go(func() error { return dashboard.Serve(ctx, l, h, stdlog.New(warnings{d.log}, "", 0)) })
 	}
 	start(d.pages, d.dashboard.Handler(), "the dashboard is at http://%s/")
-	start(d.health, d.dashboard.Health(), "health and metrics are at http://%s/")
+	start(d.health, dashboard.LoopbackHosts(d.health, d.healthHost, d.dashboard.Health()), "health and metrics are at http://%s/")
 	return serving.Wait()
 }
 

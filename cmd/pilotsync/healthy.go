@@ -94,8 +94,8 @@ func onLoopback(addr string) string {
 	switch ip, err := netip.ParseAddr(host); {
 	case host == "", err == nil && ip.IsUnspecified() && ip.Is4():
 		host = "127.0.0.1"
-	case err == nil && ip.IsUnspecified(): // [::] also takes IPv4 if the system has both
-		host = "localhost"
+	case err == nil && ip.IsUnspecified():
+		host = "::1"
 	}
 	return net.JoinHostPort(host, port)
 }

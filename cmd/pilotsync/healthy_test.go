@@ -33,7 +33,7 @@ func TestHealthyRequestsTheLocalProcess(t *testing.T) {
 func TestHealthyUsesLoopback(t *testing.T) {
 	t.Parallel()
 	for addr, want := range map[string]string{
-		":8080": "127.0.0.1:8080", "0.0.0.0:8080": "127.0.0.1:8080", "[::]:8080": "localhost:8080",
+		":8080": "127.0.0.1:8080", "0.0.0.0:8080": "127.0.0.1:8080", "[::]:8080": "[::1]:8080",
 		"[::1]:8080": "[::1]:8080", "192.0.2.7:8080": "192.0.2.7:8080", "localhost:8080": "localhost:8080",
 	} {
 		if got := onLoopback(addr); got != want {

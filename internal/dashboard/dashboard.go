@@ -10,6 +10,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/loopback"
 	"pilotsync/worker/ledger"
 )
 
@@ -23,7 +24,7 @@ type Config struct {
 	// Redis has the ledger and the queues. The caller closes it.
 	Redis redis.UniversalClient
 	// Users may log in; nil for no login. Without a login only requests for a loopback
-	// host are answered, as a protection against DNS rebinding.
+	// host are answered, health checks included, as a protection against DNS rebinding.
 	Users *Users
 	// Open is the role of every request if Users is nil; the default is [View]. Use [Act]
 	// only for demonstrations, since any program on the machine could act.
@@ -101,15 +102,19 @@ func (s *Dashboard) routes() (http.Handler, error) {
 		outside.Handle("/readyz", health)
 	}
 	outside.Handle("/", s.login(sameOrigin(allowLongStream(inside))))
-	return s.recoverPanics(securityHeaders(outside)), nil
+	if s.cfg.Users != nil {
+		return s.recoverPanics(securityHeaders(outside)), nil
+	}
+	local := refuseHosts(loopback.Is, "Without a login (PILOTSYNC_AUTH) the dashboard responds only under a name of the machine itself, such as localhost or 127.0.0.1.\n", outside)
+	return s.recoverPanics(securityHeaders(local)), nil
 }
 
 // Handler serves the pages, asynqmon, and, without [Config.HealthApart], health checks and
 // metrics.
 func (s *Dashboard) Handler() http.Handler { return s.handler }
 
-// Health serves only /healthz, /readyz and /metrics. It needs no login, because they
-// contain no names.
+// Health serves only /healthz, /readyz and /metrics, without a login. Serve it under
+// [LoopbackHosts].
 func (s *Dashboard) Health() http.Handler { return s.health }
 
 // Close ends the background work and the streams of /live, and waits for them. All other

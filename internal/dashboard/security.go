@@ -44,15 +44,34 @@ func sameOrigin(next http.Handler) http.Handler {
 	return protection.Handler(next)
 }
 
-// loopbackHost reports whether a Host header names this machine. Without a login, other hosts
-// are refused. A foreign site can make its own name point to 127.0.0.1; its scripts could then
-// read the dashboard (DNS rebinding).
-func loopbackHost(hostport string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = strings.TrimSuffix(strings.TrimPrefix(hostport, "["), "]")
+// LoopbackHosts limits a handler that needs no login to requests for this machine by name, or for
+// the host that was set, if its listener is on a loopback address. A foreign site can make its own
+// name point to 127.0.0.1; a script of it could then read what browsers here can (DNS rebinding).
+// Other listeners take any host, since probes and scrapes use addresses that aren't known here.
+func LoopbackHosts(listener net.Listener, set string, next http.Handler) http.Handler {
+	if listener == nil {
+		return next
 	}
-	return loopback.Is(host)
+	if addr, ok := listener.Addr().(*net.TCPAddr); !ok || !addr.IP.IsLoopback() {
+		return next
+	}
+	return securityHeaders(refuseHosts(func(host string) bool { return loopback.Is(host) || set != "" && strings.EqualFold(host, set) },
+		"This address answers only under a name of the machine itself, such as localhost or 127.0.0.1.\n", next))
+}
+
+// refuseHosts refuses requests for hosts that aren't allowed; a host has no port.
+func refuseHosts(allowed func(host string) bool, cause string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			host = strings.TrimSuffix(strings.TrimPrefix(r.Host, "["), "]")
+		}
+		if !allowed(host) {
+			writeText(w, http.StatusForbidden, cause)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // livePath is the stream of server-sent events, the only response that never ends.

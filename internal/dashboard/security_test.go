@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -141,4 +142,47 @@ func TestReadinessFollowsRedis(t *testing.T) {
 	}
 	checkAnswer(t, rec, 503, "")
 	checkAnswer(t, sendRequest(site.Health(), "GET", "/healthz", nil), 200, "alive")
+}
+
+func TestALoopbackListenerAnswersLoopbackHostsOnly(t *testing.T) {
+	t.Parallel()
+	site := newTestDashboard(t, func(cfg *Config) {
+		cfg.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "figures 1\n") })
+	})
+	for _, test := range []struct{ listen, set, host, path, want string }{
+		{"127.0.0.1:0", "127.0.0.1", "localhost:8081", "/metrics", "figures"},
+		{"127.0.0.1:0", "127.0.0.1", "127.0.0.1:8081", "/metrics", "figures"},
+		{"127.0.0.1:0", "127.0.0.1", "127.8.9.10", "/metrics", "figures"},
+		{"127.0.0.1:0", "127.0.0.1", "[::1]:8081", "/metrics", "figures"},
+		{"127.0.0.1:0", "127.0.0.1", "[::1]", "/healthz", "alive"},
+		{"127.0.0.1:0", "host1", "HOST1:8081", "/metrics", "figures"},
+		{"127.0.0.1:0", "127.0.0.1", "rebound.example.com:8081", "/metrics", "answers only under a name of the machine"},
+		{"127.0.0.1:0", "127.0.0.1", "rebound.example.com", "/healthz", "answers only under a name of the machine"},
+		{"127.0.0.1:0", "127.0.0.1", "localhost.example.com:8081", "/readyz", "answers only under a name of the machine"},
+		{"127.0.0.1:0", "", "", "/metrics", "answers only under a name of the machine"},
+		{"0.0.0.0:0", "0.0.0.0", "10.1.2.3:8081", "/metrics", "figures"}, // a probe of Kubernetes
+		{":0", "", "worker.default.svc:8081", "/metrics", "figures"},
+	} {
+		l, err := net.Listen("tcp", test.listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rec := sendRequest(LoopbackHosts(l, test.set, site.Health()), "GET", test.path, func(r *http.Request) { r.Host = test.host })
+		l.Close()
+		if !strings.Contains(rec.Body.String(), test.want) {
+			t.Errorf("%s for %q of a listener at %s: %d %q, want %q", test.path, test.host, test.listen, rec.Code, rec.Body, test.want)
+		}
+		if rec.Header().Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s for %q has no security headers", test.path, test.host)
+		}
+	}
+}
+
+func TestWithoutALoginNothingAnswersAForeignName(t *testing.T) {
+	t.Parallel()
+	site := newTestDashboard(t, nil)
+	foreign := func(r *http.Request) { r.Host = "rebound.example.com:8080" }
+	for _, path := range []string{"/", "/metrics", "/healthz", "/readyz", "/live", "/static/app.js", "/asynqmon/api/queues"} {
+		checkAnswer(t, sendRequest(site.Handler(), "GET", path, foreign), 403, "only under a name of the machine itself")
+	}
 }

@@ -3,9 +3,10 @@ package simulator
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"time"
+
+	"pilotsync/internal/listen"
 )
 
 // maxBody bounds a request's body, in bytes. 300 names of 253 bytes are far less.
@@ -36,7 +37,7 @@ func (x *exchange) target() target {
 }
 
 func (s *Simulator) startAPI(address string) error {
-	listener, err := net.Listen("tcp", address)
+	listener, err := listen.TCP(address)
 	if err != nil {
 		return fmt.Errorf("listening for the API on %s: %w", address, err)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"pilotsync/internal/listen"
 )
 
 // maxAliases bounds a chain of CNAME records. As with real resolvers, a longer chain or a
@@ -164,11 +166,11 @@ func (s *Simulator) startDNS(address string) error {
 
 func listenDNS(address string) (net.PacketConn, net.Listener, error) {
 	for try := 1; ; try++ {
-		packets, err := net.ListenPacket("udp", address)
+		packets, err := listen.UDP(address)
 		if err != nil {
 			return nil, nil, err
 		}
-		listener, err := net.Listen("tcp", packets.LocalAddr().String())
+		listener, err := listen.TCP(packets.LocalAddr().String())
 		if err == nil {
 			return packets, listener, nil
 		}

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"pilotsync/internal/listen"
 	"pilotsync/worker/certcheck"
 )
 
@@ -54,7 +55,7 @@ func (s *Simulator) startWeb(address string) error {
 // where its address doesn't exist, or is the web servers' already.
 func listenWeb(address string) (web, proxy net.Listener, err error) {
 	for try := 1; ; try++ {
-		if web, err = net.Listen("tcp", address); err != nil {
+		if web, err = listen.TCP(address); err != nil {
 			return nil, nil, err
 		}
 		port := uint16(web.Addr().(*net.TCPAddr).Port)
