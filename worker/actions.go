@@ -68,7 +68,7 @@ func (a *actionReader) read(ctx context.Context) error {
 	for client, actions := range accounts {
 		running.Go(func() {
 			for _, action := range actions {
-				if err := a.readOne(pass, client, action, now); err != nil {
+				if err := a.readOne(ctx, pass, client, action, now); err != nil {
 					mu.Lock()
 					defer mu.Unlock()
 					errs = append(errs, err)
@@ -107,23 +107,30 @@ func (a *actionReader) dropUnneeded(ctx context.Context, due []ledger.PendingAct
 		}
 	}
 	if unread > 0 {
-		a.log.WithField("actions", unread).Info("some of ServerPilot's actions could not be read within an hour of their writes, and are left")
+		a.log.WithField("actions", unread).Info("some of ServerPilot's actions could not be read within an hour of their writes; they won't be read")
 	}
 	return needed, nil
 }
 
 // readOne reads an action once the account's rate limit allows it, or leaves it to the next pass if
-// that is too late.
-func (a *actionReader) readOne(ctx context.Context, client *registry.Client, action ledger.PendingAction, now time.Time) error {
-	if ready, err := awaitTurn(ctx, client, action.App); err != nil || !ready {
+// that is too late. The call continues when the pass ends, but ends with ctx: the next worker makes it
+// again.
+func (a *actionReader) readOne(ctx, pass context.Context, client *registry.Client, action ledger.PendingAction, now time.Time) error {
+	taken, err := taskerr.Await(pass, func() (bool, error) {
+		if err := client.VerifyReady(pass, action.App, false); err != nil {
+			return false, err
+		}
+		return a.ledger.TakeAction(pass, action)
+	})
+	switch {
+	case pass.Err() != nil && !taken:
+		return nil
+	case err != nil || !taken:
 		return err
 	}
-	if taken, err := a.ledger.TakeAction(ctx, action); err != nil || !taken {
-		return err
-	}
-	ctx = context.WithoutCancel(ctx) // the call and the records have limits of their own
-	log := a.log.WithField("app", action.App).WithField("actionid", action.ID)
 	read, err := client.Action(ctx, action.ID)
+	ctx = context.WithoutCancel(ctx) // the action was taken, so what came of it is recorded
+	log := a.log.WithField("app", action.App).WithField("actionid", action.ID)
 	if err != nil {
 		if serverpilot.AsError(err).Kind == serverpilot.Retry {
 			return a.ledger.ReadActionAt(ctx, action, now.Add(actionDelay))
@@ -141,24 +148,4 @@ func (a *actionReader) readOne(ctx context.Context, client *registry.Client, act
 		log.WithField("status", read.Status).Debug("ServerPilot's action for a write of the list ended")
 	}
 	return a.ledger.SetAction(ctx, action, read.Status)
-}
-
-// awaitTurn waits until the account's rate limit allows a call that isn't urgent. ready is false if
-// ctx ends before.
-func awaitTurn(ctx context.Context, client *registry.Client, app string) (ready bool, err error) {
-	for {
-		err := client.VerifyReady(ctx, app, false)
-		var notReady *taskerr.NotReadyError
-		if !errors.As(err, &notReady) {
-			if ctx.Err() != nil {
-				return false, nil
-			}
-			return err == nil, err
-		}
-		select {
-		case <-ctx.Done():
-			return false, nil
-		case <-time.After(notReady.Wait):
-		}
-	}
 }

@@ -1,8 +1,10 @@
 package worker_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -122,6 +124,34 @@ func TestActionsOfManyAppsAreReadWithinTheRate(t *testing.T) {
 	}
 	if n := f.sim.Calls("", simulator.ReadAction) - before; n != len(apps)+1 {
 		t.Errorf("%d actions were read, want one of each app", n)
+	}
+}
+
+func TestAStoppingWorkerLeavesAnActionToTheNext(t *testing.T) {
+	t.Parallel()
+	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1", AutoSSL: true}}})
+	w, _ := f.run(f.config("app1"))
+	f.add("app1", "www.a.example.com")
+	f.awaitState("app1", "www.a.example.com", tasks.Done)
+	release := make(chan struct{})
+	f.sim.FailNext("", simulator.ReadAction, simulator.Fault{Until: release})
+	f.letActionsComeDue()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.AskServerPilot(ctx) }()
+	f.await("the action is being read", func() bool { return f.sim.Calls("", simulator.ReadAction) == 1 })
+	stop()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("it failed: %v", err)
+		}
+	case <-time.After(serverpilot.CallTimeout / 2):
+		t.Error("the worker waits for the answer")
+	}
+	close(release)
+	if n := f.rdb.ZCard(t.Context(), actionsKey).Val(); n != 1 {
+		t.Errorf("%d actions are to be read, want 1", n)
 	}
 }
 

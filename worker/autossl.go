@@ -41,10 +41,7 @@ func (c *collector) enableAutoSSL(ctx context.Context, app string, a certcheck.A
 		return a, err
 	}
 	if !known {
-		client, err := c.registry.Client(app)
-		if err == nil {
-			err = client.Limiter.WaitBegun(ctx)
-		}
+		client, err := c.apps.AwaitSharedCall(ctx, app)
 		if err != nil {
 			return a, err
 		}

@@ -1,8 +1,14 @@
 package worker_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
+
+	"github.com/redis/go-redis/v9"
 
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
@@ -74,6 +80,47 @@ func TestAutoSSLStaysOffWhereTheSettingSaysSo(t *testing.T) {
 	}
 	if calls := f.sim.Calls("app2", simulator.WriteSSL); calls != 0 {
 		t.Errorf("%d calls turned AutoSSL on", calls)
+	}
+}
+
+// verifyCalls counts what the rate limit allows verifications.
+type verifyCalls struct{ n atomic.Int64 }
+
+func (c *verifyCalls) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+func (c *verifyCalls) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		err := next(ctx, cmd)
+		script, isScript := cmd.(*redis.Cmd)
+		if err != nil || !isScript || !strings.HasSuffix(fmt.Sprint(cmd.Args()[min(3, len(cmd.Args())-1)]), "}:verify") {
+			return err
+		}
+		if results, err := script.Slice(); err == nil && results[0] != int64(0) {
+			c.n.Add(1)
+		}
+		return nil
+	}
+}
+
+func (c *verifyCalls) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func TestAnAppsDomainsWaitForAutoSSLTogether(t *testing.T) {
+	t.Parallel()
+	f := setup(t, simulator.Options{})
+	counted := &verifyCalls{}
+	f.rdb.AddHook(counted)
+	cfg := f.config("app1")
+	cfg.APIRate = 4
+	f.start(cfg)
+	all := names(24)
+	f.add("app1", all...)
+	for _, name := range all {
+		f.awaitState("app1", name, tasks.Done)
+	}
+	if n := counted.n.Load(); n < 3 || n > 12 {
+		t.Errorf("the rate limit counts %d calls for %d domains, want some of the app, its server and AutoSSL", n, len(all))
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 )
 
 // Each verification takes several calls. What it read must not be too old by the time of the next
-// one, or none would end.
+// one, or it would begin again and again.
 func TestVerificationsOfManyAppsEndAtALowRate(t *testing.T) {
 	t.Parallel()
 	var opt simulator.Options
@@ -27,5 +27,10 @@ func TestVerificationsOfManyAppsEndAtALowRate(t *testing.T) {
 	}
 	for _, app := range apps {
 		f.awaitState(app, "shop.example.com", tasks.Done)
+	}
+	for _, app := range apps { // a sync, and a verification with another after AutoSSL
+		if n := f.sim.Calls(app, simulator.ReadApp); n > 5 {
+			t.Errorf("app %s was read %d times, want 5 at most", app, n)
+		}
 	}
 }

@@ -86,7 +86,7 @@ func (h *checkHandler) target(ctx context.Context, c tasks.Check) (t precheck.Ta
 		return t, fmt.Errorf("%w for app %s", registry.ErrUnserved, c.AppID) // the registry's own error lists the ids of other apps
 	}
 	settings := served.AppSettings[c.AppID]
-	app, err := appcache.Await(ctx, func() (serverpilot.App, error) { return h.apps.App(ctx, c.AppID, true) })
+	app, err := taskerr.Await(ctx, func() (serverpilot.App, error) { return h.apps.App(ctx, c.AppID, true) })
 	if err != nil {
 		return t, err
 	}
@@ -98,7 +98,7 @@ func (h *checkHandler) target(ctx context.Context, c tasks.Check) (t precheck.Ta
 	if c.WWW != "" {
 		t.WWW = c.WWW
 	}
-	server, err := appcache.Await(ctx, func() (serverpilot.Server, error) { return h.apps.Server(ctx, c.AppID, app.ServerID, true) })
+	server, err := h.apps.Server(ctx, c.AppID, app.ServerID)
 	if err != nil {
 		return t, err
 	}

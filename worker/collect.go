@@ -36,15 +36,6 @@ type collector struct {
 // doesn't answer what it needs, or if ctx ends; that uses up no attempt. If the rate limit is
 // the reason, the error is a [taskerr.NotReadyError].
 func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Record) (certcheck.Facts, error) {
-	facts, err := c.facts(ctx, v, r)
-	var notReady *taskerr.NotReadyError
-	if errors.As(err, &notReady) {
-		c.apps.Keep(v.AppID, notReady.Wait)
-	}
-	return facts, err
-}
-
-func (c *collector) facts(ctx context.Context, v tasks.Verify, r listsync.Record) (certcheck.Facts, error) {
 	settings := c.registry.Load().AppSettings[v.AppID]
 	facts := certcheck.Facts{
 		Domain: r.Domain, Names: r.Names, Probes: map[string]certcheck.Probe{}, Expected: settings.Expected.Networks,
@@ -61,7 +52,7 @@ func (c *collector) facts(ctx context.Context, v tasks.Verify, r listsync.Record
 		}
 	}
 	if app.ServerID != "" || !settings.Expected.Only {
-		server, err := c.apps.Server(ctx, v.AppID, app.ServerID, !v.Recheck)
+		server, err := c.apps.Server(ctx, v.AppID, app.ServerID)
 		if err != nil && isNeeded(ctx, settings, err) {
 			return facts, err
 		}
@@ -89,7 +80,7 @@ func isNeeded(ctx context.Context, settings certcheck.AppSettings, err error) bo
 
 // addApp adds what an app in ServerPilot says about a record's names, and records its certificates.
 func (c *collector) addApp(ctx context.Context, facts *certcheck.Facts, app serverpilot.App, settings certcheck.AppSettings, v tasks.Verify, r listsync.Record) (err error) {
-	if facts.OffList, facts.Repair, err = c.offList(ctx, app, r, !v.Recheck); err != nil {
+	if facts.OffList, facts.Repair, err = c.offList(ctx, app, r); err != nil {
 		return err
 	}
 	facts.AutoSSL = statusOfAutoSSL(app, settings)

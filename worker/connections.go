@@ -124,7 +124,7 @@ func (c *connections) renew(ctx context.Context, id string, s *appServer) error 
 		if err := c.ledger.RecordConnectionAsked(ctx, k.App, now); err != nil {
 			return err
 		}
-		server, err := c.apps.Server(ctx, k.App, id, false)
+		server, err := c.apps.TryServer(ctx, k.App, id)
 		if err != nil {
 			s.next = time.Now().Add(c.maxAge(since))
 			c.log.WithError(err).WithField("app", k.App).Debug("the app's server could not be read")

@@ -14,11 +14,11 @@ import (
 // any, it wakes the app and says how they get back. app may be some seconds old, so a missing
 // name counts only if a new read confirms it. It doesn't count while another change of the
 // domain is pending.
-func (c *collector) offList(ctx context.Context, app serverpilot.App, r listsync.Record, urgent bool) (names []string, repair string, err error) {
+func (c *collector) offList(ctx context.Context, app serverpilot.App, r listsync.Record) (names []string, repair string, err error) {
 	if len(missing(r.Names, app.Domains)) == 0 {
 		return nil, "", nil
 	}
-	if app, err = c.apps.FreshApp(ctx, app.ID, urgent); err != nil {
+	if app, err = c.apps.FreshApp(ctx, app.ID); err != nil {
 		return nil, "", err
 	}
 	if names = missing(r.Names, app.Domains); len(names) == 0 {

@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -29,7 +28,8 @@ type sharedNames struct {
 	log      *logrus.Entry
 }
 
-// warnings are about the other apps that have names of a listed domain, one for each app. An
+// warnings are about the other apps that have names of a listed domain, one for each app. Which
+// names they have comes from the ledger, since reading their lists would delay verifications. An
 // app that ServerPilot doesn't answer for is left out: that must not hold up a verification.
 func (s *sharedNames) warnings(ctx context.Context, app serverpilot.App, names []string) ([]tasks.Cause, error) {
 	found, err := s.ledger.Wanted(ctx, s.registry.Load().Siblings(app.ID), ledger.DomainsWith(names))
@@ -38,12 +38,26 @@ func (s *sharedNames) warnings(ctx context.Context, app serverpilot.App, names [
 	}
 	app.Domains = names // what was read of it may be older than the domain's sync
 	apps := []serverpilot.App{app}
-	for _, id := range slices.Sorted(maps.Keys(found)) {
-		if other, err := s.apps.FreshApp(ctx, id, true); err == nil {
+	for id, records := range found {
+		listed := listedNames(records)
+		if len(listed) == 0 {
+			continue
+		}
+		if other, err := s.apps.TryKnownApp(ctx, id); err == nil {
+			other.Domains = listed
 			apps = append(apps, other)
 		}
 	}
 	return serverpilot.SharedNames(apps)[app.ID], ctx.Err()
+}
+
+func listedNames(records []listsync.Record) (names []string) {
+	for _, r := range records {
+		if r.State.Listed() {
+			names = append(names, r.Names...)
+		}
+	}
+	return names
 }
 
 // committed rechecks domains of other apps that share a name with one that a commit listed or

@@ -27,6 +27,7 @@ import (
 	"pilotsync/worker/redismonitor"
 	"pilotsync/worker/registry"
 	"pilotsync/worker/share"
+	"pilotsync/worker/taskerr"
 	"pilotsync/worker/webhook"
 )
 
@@ -246,7 +247,7 @@ func (w *Worker) retryApps(ctx context.Context, apps []string, webhooks bool, wa
 func (w *Worker) Drift(ctx context.Context, app string) (listsync.Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, driftTimeout)
 	defer cancel()
-	return appcache.Await(ctx, func() (listsync.Result, error) { return w.reconciler.drift(ctx, app) })
+	return taskerr.Await(ctx, func() (listsync.Result, error) { return w.reconciler.drift(ctx, app) })
 }
 
 // Alive returns an error if the worker hangs, see [redismonitor.Monitor.Alive].

@@ -32,7 +32,6 @@ type entry[V any] struct {
 	value           V
 	err             error
 	started, loaded time.Time
-	keptUntil       time.Time // see Keep
 }
 
 // load is one under way.
@@ -46,7 +45,7 @@ type load[V any] struct {
 // continues for other callers.
 func (c *Cache[K, V]) Get(ctx context.Context, key K, f func(context.Context) (V, error)) (V, error) {
 	c.mu.Lock()
-	if e, ok := c.entries[key]; ok && e.isGood(c.MaxAge, time.Now()) {
+	if e, ok := c.entries[key]; ok && time.Since(e.loaded) < c.MaxAge {
 		c.mu.Unlock()
 		return e.value, e.err
 	}
@@ -71,25 +70,6 @@ func (c *Cache[K, V]) GetSince(ctx context.Context, key K, since time.Time, f fu
 			return value, err
 		}
 	}
-}
-
-// Keep makes a value that is still good stay so for a while, whatever its age, and returns it. A
-// caller uses it that continues later with what it has.
-func (c *Cache[K, V]) Keep(key K, d time.Duration) (value V, good bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	e, ok := c.entries[key]
-	now := time.Now()
-	if !ok || !e.isGood(c.MaxAge, now) {
-		return value, false
-	}
-	e.keptUntil = now.Add(d)
-	c.entries[key] = e
-	return e.value, true
-}
-
-func (e entry[V]) isGood(maxAge time.Duration, now time.Time) bool {
-	return now.Sub(e.loaded) < maxAge || now.Before(e.keptUntil)
 }
 
 // join returns the load of a key that is under way, or starts one.

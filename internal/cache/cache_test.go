@@ -157,32 +157,3 @@ func TestBeyondItsBoundTheCacheForgetsAll(t *testing.T) {
 		}
 	})
 }
-
-func TestAKeptValueOutlivesItsAge(t *testing.T) {
-	t.Parallel()
-	loads := 0
-	load := func(context.Context) (int, error) { loads++; return loads, nil }
-	c := Cache[string, int]{MaxAge: time.Hour, Timeout: time.Minute}
-	if _, good := c.Keep("a", time.Hour); good {
-		t.Error("an unknown value is kept")
-	}
-	for range 2 {
-		if got, err := c.Get(t.Context(), "a", load); got != 1 || err != nil {
-			t.Fatalf("got %d, %v", got, err)
-		}
-	}
-	if got, good := c.Keep("a", time.Hour); got != 1 || !good {
-		t.Errorf("got %d, %v", got, good)
-	}
-	c.MaxAge = 0 // its age is over
-	if got, err := c.Get(t.Context(), "a", load); got != 1 || err != nil {
-		t.Errorf("a kept value is loaded again: %d, %v", got, err)
-	}
-	c.Keep("a", 0)
-	if _, good := c.Keep("a", time.Hour); good {
-		t.Error("a value that is no longer good is kept")
-	}
-	if got, err := c.Get(t.Context(), "a", load); got != 2 || err != nil {
-		t.Errorf("a value that isn't kept any more: %d, %v", got, err)
-	}
-}

@@ -121,6 +121,23 @@ func TestASyncGetsItsTwoTokensAtOneCallASecond(t *testing.T) {
 	}
 }
 
+func TestFurtherCallsComeBeforeFirstOnes(t *testing.T) {
+	t.Parallel()
+	_, connect := startRedis(t)
+	l := NewLimiter(connect(), testClient, 20)
+	l.begun.Add(1) // as [Limiter.WaitBegun] does while it waits
+	if wait, err := l.TryVerify(t.Context(), "app1", true); err != nil || wait <= 0 {
+		t.Errorf("while another verification waits for a further call: %s, %v; want a delay", wait, err)
+	}
+	l.begun.Add(-1)
+	if err := l.WaitBegun(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if wait, err := l.TryVerify(t.Context(), "app1", true); err != nil || wait > 0 {
+		t.Errorf("after that: %s, %v; want its turn", wait, err)
+	}
+}
+
 func TestAccountsHaveSeparateBuckets(t *testing.T) {
 	t.Parallel()
 	m, connect := startRedis(t)

@@ -3,6 +3,7 @@
 package taskerr
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -41,6 +42,25 @@ func (e *NotReadyError) Error() string {
 	return fmt.Sprintf("%v; its turn comes in %s", e.Err, e.Wait.Round(time.Millisecond))
 }
 func (e *NotReadyError) Unwrap() error { return e.Err }
+
+// Await calls get until its error isn't a [NotReadyError]. After each it waits for the turn. If ctx
+// ends before, the error wraps those of get and ctx.
+func Await[T any](ctx context.Context, get func() (T, error)) (T, error) {
+	for {
+		got, err := get()
+		var notReady *NotReadyError
+		if !errors.As(err, &notReady) {
+			return got, err
+		}
+		timer := time.NewTimer(notReady.Wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return got, fmt.Errorf("%w: %w", err, ctx.Err())
+		}
+	}
+}
 
 // Permanent returns an error after which asynq archives the task without a retry.
 func Permanent(err error) error { return fmt.Errorf("%w: %w", err, asynq.SkipRetry) }

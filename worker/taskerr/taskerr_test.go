@@ -1,9 +1,11 @@
 package taskerr
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -57,6 +59,36 @@ func TestATaskThatIsNotReadyComesBackAtItsTurn(t *testing.T) {
 			t.Errorf("%d ns after the second: back after %s, want %s", nanos, got, want)
 		}
 	}
+}
+
+func TestAwaitTriesAgainAtEachTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		began, tries := time.Now(), 0
+		get := func() (int, error) {
+			if tries++; tries < 3 {
+				return 0, fmt.Errorf("read: %w", NotReady(time.Minute, errors.New("the rate limit")))
+			}
+			return tries, errors.New("down")
+		}
+		if got, err := Await(t.Context(), get); got != 3 || err == nil || err.Error() != "down" || time.Since(began) != 2*time.Minute {
+			t.Errorf("got %d, %v after %s; want the third answer after two minutes", got, err, time.Since(began))
+		}
+	})
+}
+
+func TestAwaitEndsWithItsContext(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		began := time.Now()
+		_, err := Await(ctx, func() (int, error) { return 0, NotReady(time.Hour, errors.New("the rate limit")) })
+		var notReady *NotReadyError
+		if !errors.Is(err, context.DeadlineExceeded) || !errors.As(err, &notReady) || time.Since(began) != time.Second {
+			t.Errorf("%v after %s, want both errors after a second", err, time.Since(began))
+		}
+	})
 }
 
 func TestOnlyFaultsOfTheTaskOrItsHandlerCount(t *testing.T) {
