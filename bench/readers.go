@@ -75,7 +75,7 @@ func readers(ctx context.Context, b *bench) ([]row, error) {
 		b.limited("pilotsync status DOMAIN"+apps, float64(large.status.commands), 10, " commands", withFew(float64(small.status.commands), "")),
 		b.limited("pilotsync status --state failed, none"+apps, float64(large.state.commands), 10, " commands", withFew(float64(small.state.commands), "")),
 		b.limited("pilotsync status --state failed, none"+apps+": read from Redis", float64(large.state.read)/1024, 4, " KiB",
-			withFew(float64(small.state.read)/1024, " KiB")).open())
+			withFew(float64(small.state.read)/1024, " KiB")))
 	return rows, nil
 }
 

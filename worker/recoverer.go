@@ -48,6 +48,7 @@ type recoverer struct {
 	reconciler *reconciler
 	loss       *lossDetector
 	changes    *changeHandler
+	retrier    *retrier
 	inspector  *asynq.Inspector
 	states     taskStates
 	metrics    *metrics.Worker
@@ -84,12 +85,12 @@ func (r *recoverer) visitDue(ctx context.Context) error {
 			p.prunes = prunesAtOnce
 		}
 	}
-	complete := all && (p.names != namesCounted || identity == "" || r.complete != identity)
-	apps, err := p.apps(ctx, agenda.Due, complete, r.served != p.served)
+	p.changed = r.served != p.served
+	p.complete = all && (p.names != namesCounted || identity == "" || r.complete != identity)
+	apps, err := p.apps(ctx, agenda.Due)
 	if err != nil {
 		return err
 	}
-	p.complete = complete
 	errs := []error{p.visitAll(ctx, apps)}
 	if all {
 		errs = append(errs, r.recoverChanges(ctx))
@@ -98,7 +99,7 @@ func (r *recoverer) visitDue(ctx context.Context) error {
 		return err
 	}
 	r.served = p.served
-	if complete {
+	if p.complete {
 		r.complete = identity
 	}
 	return nil
@@ -256,24 +257,24 @@ func (r *recoverer) prune(ctx context.Context, app string) (more bool, err error
 // apps returns the apps that a pass reads: those that are due. It adds all of this worker if it
 // serves others than before, and all if the agenda may lack some. A worker that isn't the
 // recoverer reads only its own.
-func (p *pass) apps(ctx context.Context, due []ledger.Visit, complete, changed bool) ([]string, error) {
+func (p *pass) apps(ctx context.Context, due []ledger.Visit) ([]string, error) {
 	var apps []string
 	for _, visit := range due {
 		if p.all || p.served.Clients[visit.App] != nil {
 			apps = append(apps, visit.App)
 		}
 	}
-	if changed {
+	if p.changed {
 		apps = append(apps, p.served.Apps...)
 	}
-	if complete {
+	if p.complete {
 		known, err := p.ledger.Apps(ctx)
 		if err != nil {
 			return nil, err
 		}
 		apps = append(apps, known...)
 	}
-	if changed || complete {
+	if p.changed || p.complete {
 		slices.Sort(apps)
 		apps = slices.Compact(apps)
 	}

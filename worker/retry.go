@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -35,15 +34,48 @@ type retrier struct {
 	mu       sync.Mutex
 	pending  map[string]time.Time // apps to retry, by the time of the start or reload
 	webhooks bool                 // webhooks must still be switched on
+
+	observing  sync.Mutex
+	observedAt time.Time
+	observed   map[string]ledger.Work // what a pass read since observedAt of all apps of this worker
 }
 
-// retryApps waits for retryDelay, switches webhooks on if asked, and retries apps. After an
-// error the next maintenance continues.
-func (r *retrier) retryApps(ctx context.Context, apps []string, webhooks bool) error {
+// observe takes the work that a pass of the maintenance read since a time of all apps of this
+// worker. So a start needn't read it twice.
+func (r *retrier) observe(since time.Time, works []ledger.Work) {
+	r.observing.Lock()
+	defer r.observing.Unlock()
+	r.observedAt, r.observed = since, make(map[string]ledger.Work, len(works))
+	for _, w := range works {
+		r.observed[w.App] = w
+	}
+}
+
+// works returns the work of the pending apps, as it was at some time since the start or reload.
+func (r *retrier) works(ctx context.Context) (works []ledger.Work, err error) {
+	r.observing.Lock()
+	observed, at := r.observed, r.observedAt
+	r.observed = nil
+	r.observing.Unlock()
+	var unread []string
+	for app, since := range r.pending {
+		if w, ok := observed[app]; ok && !at.Before(since) {
+			works = append(works, w)
+		} else {
+			unread = append(unread, app)
+		}
+	}
+	slices.Sort(unread)
+	read, err := r.ledger.Work(ctx, unread...)
+	return append(works, read...), err
+}
+
+// retryApps waits for retryDelay, switches webhooks on if asked, and retries apps. since is when the
+// start or reload was. After an error the next maintenance continues.
+func (r *retrier) retryApps(ctx context.Context, since time.Time, apps []string, webhooks bool) error {
 	if len(apps) == 0 {
 		return nil
 	}
-	since := time.Now()
 	delay := time.NewTimer(retryDelay)
 	defer delay.Stop()
 	select {
@@ -82,7 +114,7 @@ func (r *retrier) retryPending(ctx context.Context) error {
 // retryWaiting retries each pending app that is failing, unless another worker has done so
 // since the start or reload. It also ends dry runs of release 0.1.0.
 func (r *retrier) retryWaiting(ctx context.Context) error {
-	works, err := r.ledger.Work(ctx, slices.Sorted(maps.Keys(r.pending))...)
+	works, err := r.works(ctx)
 	if err != nil {
 		return err
 	}

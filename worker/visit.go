@@ -33,6 +33,7 @@ type pass struct {
 	live   []ledger.Worker      // loaded when needed
 
 	complete bool // it reads all apps
+	changed  bool // it reads all apps of this worker
 	names    names
 	agenda   ledger.Agenda
 
@@ -43,9 +44,17 @@ type pass struct {
 // visitAll reads the work of apps, does what is due, and plans their next visits. The visit of
 // an app that failed stays due.
 func (p *pass) visitAll(ctx context.Context, apps []string) error {
-	works, err := p.ledger.Work(ctx, apps...)
+	read := p.ledger.Work
+	if p.all && p.names == namesLacking {
+		read = p.ledger.WorkWithNames
+	}
+	began := time.Now()
+	works, err := read(ctx, apps...)
 	if err != nil {
 		return err
+	}
+	if p.changed {
+		p.retrier.observe(began, works)
 	}
 	nameErr := p.addNames(ctx, works)
 	states, err := p.syncStates(ctx, works)

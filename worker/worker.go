@@ -142,9 +142,9 @@ func New(cfg Config) (*Worker, error) {
 	checks := &checkHandler{apps: apps, registry: w.registry, ledger: l, checker: checker, www: rules.WWW, log: log}
 
 	dryRuns := &dryRunEnder{enabled: !cfg.DryRun, ledger: l, enqueuer: enqueuer, log: log}
-	recoverer := &recoverer{ledger: l, registry: w.registry, enqueuer: enqueuer, outbox: outbox, dryRuns: dryRuns, reconciler: w.reconciler, loss: loss, changes: changes, inspector: inspector, states: states, metrics: m, log: log, keepRemoved: cfg.KeepRemoved}
 	w.retrier = &retrier{ledger: l, registry: w.registry, sender: w.sender, dryRuns: dryRuns, enqueuer: enqueuer,
 		inspector: inspector, states: states, pending: map[string]time.Time{}}
+	recoverer := &recoverer{ledger: l, registry: w.registry, enqueuer: enqueuer, outbox: outbox, dryRuns: dryRuns, reconciler: w.reconciler, loss: loss, changes: changes, retrier: w.retrier, inspector: inspector, states: states, metrics: m, log: log, keepRemoved: cfg.KeepRemoved}
 	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{
 		loss.check, w.retrier.retryPending, recoverer.visitDue,
 	}}
@@ -187,13 +187,14 @@ func (w *Worker) Run(ctx context.Context) error {
 	apps := w.registry.Load().Apps
 	w.log.WithField("apps", apps).Infof("worker %s is ready", w.id)
 	w.ready()
+	started := time.Now() // before the maintenance, whose first pass reads all apps
 	var running sync.WaitGroup
 	for _, loop := range []func(context.Context){w.monitor.Run, w.poller.Run, w.maintenance.run, w.janitor.Run, w.announcer.run, w.connections.run} {
 		running.Go(func() { loop(ctx) })
 	}
 	running.Go(func() {
 		// Not the webhooks again: since SwitchOn one may have answered that it is gone.
-		w.retryApps(ctx, apps, switchErr != nil, "failing apps could not be retried yet; the next maintenance does it")
+		w.retryApps(ctx, started, apps, switchErr != nil, "failing apps could not be retried yet; the next maintenance does it")
 	})
 	<-ctx.Done()
 
@@ -228,14 +229,14 @@ func (w *Worker) Reload(ctx context.Context, cfg Config) error {
 	added, dropped := difference(now.Apps, before.Apps), difference(before.Apps, now.Apps)
 	w.log.WithField("apps", now.Apps).Infof("configuration read again: %d apps served, new: [%s], no longer served: [%s]",
 		len(now.Apps), strings.Join(added, ", "), strings.Join(dropped, ", "))
-	w.retryApps(ctx, append(dropped, now.Apps...), true, "waiting apps could not be retried yet; the next maintenance does it")
+	w.retryApps(ctx, time.Now(), append(dropped, now.Apps...), true, "waiting apps could not be retried yet; the next maintenance does it")
 	return nil
 }
 
-// retryApps retries the apps and, if webhooks is set, switches webhooks on again. It logs
-// warning if that fails.
-func (w *Worker) retryApps(ctx context.Context, apps []string, webhooks bool, warning string) {
-	if err := w.retrier.retryApps(ctx, apps, webhooks); err != nil && ctx.Err() == nil {
+// retryApps retries the apps of a start or reload and, if webhooks is set, switches webhooks on
+// again. It logs warning if that fails.
+func (w *Worker) retryApps(ctx context.Context, since time.Time, apps []string, webhooks bool, warning string) {
+	if err := w.retrier.retryApps(ctx, since, apps, webhooks); err != nil && ctx.Err() == nil {
 		w.log.WithError(err).Warn(warning)
 	}
 }

@@ -90,16 +90,18 @@ func (l *Ledger) AddMissingNames(ctx context.Context, due Agenda, works []Work) 
 }
 
 // CompleteNames adds the domains of all apps that the ledger knew at a time, whose work was read
-// since. From then on readers rely on the index.
+// since by [Ledger.WorkWithNames]. From then on readers rely on the index.
 func (l *Ledger) CompleteNames(ctx context.Context, works []Work, at time.Time) error {
-	var apps []string
-	for _, w := range works {
-		if w.Domains > 0 {
-			apps = append(apps, w.App)
+	for some := range slices.Chunk(works, planPage/5) {
+		var apps []appNames
+		for _, w := range some {
+			if w.Domains > 0 {
+				apps = append(apps, appNames{w.App, w.names})
+			}
 		}
-	}
-	if err := l.addNamesOf(ctx, apps); err != nil {
-		return err
+		if err := l.setNames(ctx, at, apps); err != nil {
+			return err
+		}
 	}
 	if err := l.rdb.Set(ctx, completeKey, at.UnixMilli(), 0).Err(); err != nil {
 		return fmt.Errorf("record that the index of names is complete: %w", err)
@@ -132,6 +134,12 @@ func (l *Ledger) named(ctx context.Context, apps []string) (map[string]int, erro
 	return named, nil
 }
 
+// appNames are an app's domains, each behind a space, as its index has them.
+type appNames struct {
+	app   string
+	names []string
+}
+
 // addNamesOfPage does so for some apps. It reads their domains by one round trip.
 func (l *Ledger) addNamesOfPage(ctx context.Context, apps []string) error {
 	readAt, err := l.Now(ctx)
@@ -147,10 +155,25 @@ func (l *Ledger) addNamesOfPage(ctx context.Context, apps []string) error {
 	}); err != nil {
 		return fmt.Errorf("list the domains of %d apps: %w", len(apps), err)
 	}
-	var args []any
+	all := make([]appNames, len(apps))
 	for i, app := range apps {
-		for _, member := range indexes[i].Val() {
-			args = append(args, member[1:], app)
+		all[i] = appNames{app, indexes[i].Val()}
+	}
+	return l.setNames(ctx, readAt, all)
+}
+
+// setNames adds the domains that apps had at a time to the index, and removes names that they
+// didn't have.
+func (l *Ledger) setNames(ctx context.Context, readAt time.Time, all []appNames) error {
+	if len(all) == 0 {
+		return nil
+	}
+	apps := make([]string, len(all))
+	var args []any
+	for i, a := range all {
+		apps[i] = a.app
+		for _, name := range a.names {
+			args = append(args, name[1:], a.app)
 		}
 	}
 	for some := range slices.Chunk(args, 2*namesAtOnce) {
@@ -166,11 +189,11 @@ func (l *Ledger) addNamesOfPage(ctx context.Context, apps []string) error {
 		return err
 	}
 	has := map[string]map[string]bool{} // the domains of apps with too many names, by app
-	for i, app := range apps {
-		if named[app] > len(indexes[i].Val()) {
-			has[app] = map[string]bool{}
-			for _, member := range indexes[i].Val() {
-				has[app][member[1:]] = true
+	for _, a := range all {
+		if named[a.app] > len(a.names) {
+			has[a.app] = map[string]bool{}
+			for _, name := range a.names {
+				has[a.app][name[1:]] = true
 			}
 		}
 	}

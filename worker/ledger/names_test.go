@@ -59,7 +59,7 @@ func (m *namesModel) runRecoverer() {
 	agenda, err := m.ledger.DueVisits(m.ctx)
 	m.must(err)
 	before := m.advanced
-	works, err := m.ledger.Work(m.ctx, m.apps...)
+	works, err := m.ledger.WorkWithNames(m.ctx, m.apps...)
 	m.must(err)
 	switch {
 	case agenda.Now.Sub(oldRecoverer) < UnmarkedFor:

@@ -26,14 +26,25 @@ type Work struct {
 	Pending, Outbox       int       // changes, and events
 	Domains               int       // of any state
 	Prune                 bool      // it may have domains that ended long ago, see [Ledger.Prune]
+
+	names []string // each domain behind a space; see [Ledger.WorkWithNames]
 }
 
 // Work reads the work of apps, by one command an app and a round trip for some hundred.
 func (l *Ledger) Work(ctx context.Context, apps ...string) ([]Work, error) {
+	return l.readWork(ctx, apps)
+}
+
+// WorkWithNames reads the work of apps with their domains, for [Ledger.CompleteNames].
+func (l *Ledger) WorkWithNames(ctx context.Context, apps ...string) ([]Work, error) {
+	return l.readWork(ctx, apps, "1")
+}
+
+func (l *Ledger) readWork(ctx context.Context, apps []string, args ...any) ([]Work, error) {
 	all := make([]Work, 0, len(apps))
 	// The first page is short: a Redis that doesn't know the script gets each command again.
 	for page := 10; len(all) < len(apps); page = planPage {
-		works, err := l.workOf(ctx, apps[len(all):min(len(all)+page, len(apps))])
+		works, err := l.workOf(ctx, apps[len(all):min(len(all)+page, len(apps))], args)
 		if err != nil {
 			return nil, err
 		}
@@ -42,27 +53,29 @@ func (l *Ledger) Work(ctx context.Context, apps ...string) ([]Work, error) {
 	return all, nil
 }
 
-func (l *Ledger) workOf(ctx context.Context, apps []string) ([]Work, error) {
+func (l *Ledger) workOf(ctx context.Context, apps []string, args []any) ([]Work, error) {
 	replies, err := l.runEach(ctx, l.work, apps, func(app string) []string {
 		return []string{key(app, "sync"), key(app, "pending"), key(app, "due"), key(app, "watch"), key(app, "outbox"), key(app, "dry"), key(app, "index")}
-	})
+	}, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the work of %d apps: %w", len(apps), err)
 	}
 	works := make([]Work, len(apps))
 	for i, reply := range replies {
-		fields, err := reply.StringSlice()
-		if err != nil {
-			return nil, fmt.Errorf("read the work of app %s: %w", apps[i], err)
+		values, err := reply.Slice()
+		if err == nil {
+			works[i], err = decodeWork(apps[i], values)
 		}
-		if works[i], err = decodeWork(apps[i], fields); err != nil {
+		if err != nil {
 			return nil, fmt.Errorf("read the work of app %s: %w", apps[i], err)
 		}
 	}
 	return works, nil
 }
 
-func decodeWork(app string, f []string) (w Work, err error) {
+// decodeWork decodes what work.lua returns.
+func decodeWork(app string, reply []any) (w Work, err error) {
+	f := texts(reply)
 	w = Work{App: app, Awake: f[1] != "", Leased: f[2] != "", Held: f[3] != "", Paused: f[4] != "", DryRun: f[5] != "", OldDryRun: f[6] != "",
 		Failing: f[7] != "", WakeAt: parseTime(f[8]), FirstDue: parseTime(f[9]), FirstRecheck: parseTime(f[10]), Prune: f[14] != ""}
 	if w.Wake, err = strconv.ParseInt(f[0], 10, 64); err != nil {
@@ -74,8 +87,19 @@ func decodeWork(app string, f []string) (w Work, err error) {
 	if w.Outbox, err = strconv.Atoi(f[12]); err != nil {
 		return w, err
 	}
+	names, _ := reply[15].([]any)
+	w.names = texts(names)
 	w.Domains, err = strconv.Atoi(f[13])
 	return w, err
+}
+
+// texts returns the values of a reply; empty for what isn't a text.
+func texts(reply []any) []string {
+	all := make([]string, len(reply))
+	for i, value := range reply {
+		all[i], _ = value.(string)
+	}
+	return all
 }
 
 // DueAt returns when the first of the work is due, zero if there is none. Work that is due now
