@@ -64,12 +64,6 @@ func (b *bench) limited(title string, got, limit float64, unit, note string) row
 	return row{Title: title, Goal: "≤ " + figure(limit) + unit, Got: figure(got) + unit, Ratio: got / limit, Met: b.atMost(got, limit), Note: note}
 }
 
-// open marks a goal that isn't reached yet. The change that reaches it removes the mark.
-func (r row) open() row {
-	r.Open = true
-	return r
-}
-
 // figure formats a number for a table: three digits, or all before the point.
 func figure(x float64) string {
 	if math.Abs(x) >= 1000 {

@@ -56,7 +56,6 @@ type row struct {
 	Ratio float64 // of what the goal compares, 0 for no comparison
 	Met   bool
 	Yet   string // for a goal known to be missed, the limit that -quick guards instead
-	Open  bool   // the goal isn't reached yet: -quick prints the figure beside it, and doesn't fail
 	Note  string // how it was measured, or why it isn't met
 }
 
@@ -143,13 +142,11 @@ func (b *bench) measureAll(ctx context.Context, chosen []measure) ([]result, err
 // verdict prints a quick run's end, and returns its error.
 func verdict(results []result, took time.Duration) error {
 	var broken []string
-	held, open := 0, 0
+	held := 0
 	for _, r := range results {
 		for _, row := range r.Rows {
 			switch {
 			case row.Goal == "":
-			case row.Open:
-				open++
 			case row.Met:
 				held++
 			default:
@@ -160,7 +157,7 @@ func verdict(results []result, took time.Duration) error {
 	if len(broken) > 0 {
 		return fmt.Errorf("%w:\n  %s", errBroken, strings.Join(broken, "\n  "))
 	}
-	fmt.Printf("%d guards hold; %d goals are not reached yet; it took %s\n", held, open, took.Round(time.Second))
+	fmt.Printf("%d guards hold; it took %s\n", held, took.Round(time.Second))
 	return nil
 }
 

@@ -82,8 +82,6 @@ func (r result) printed(quick bool) string {
 		case !quick:
 			fmt.Fprintf(&b, "  %-8s %s: %s%s\n", row.Verdict(), row.Title, row.Got, row.details())
 		case row.Goal == "":
-		case row.Open:
-			fmt.Fprintf(&b, "open    %s: %s: %s%s\n", r.Name, row.Title, row.Got, row.details())
 		case row.Met:
 			fmt.Fprintf(&b, "holds   %s: %s: %s (%s)\n", r.Name, row.Title, row.Got, row.guard())
 		default:

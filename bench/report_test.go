@@ -138,17 +138,6 @@ func TestQuickRunFailsWithWhatIsBroken(t *testing.T) {
 	}
 }
 
-func TestAnOpenGoalIsPrintedAndFailsNoQuickRun(t *testing.T) {
-	t.Parallel()
-	missed := result{Name: "readers", Rows: []row{(&bench{quick: true}).limited("scrape", 3009, 20, " commands", "").open()}}
-	if err := verdict([]result{missed}, time.Second); err != nil {
-		t.Error(err)
-	}
-	if got, want := missed.printed(true), "open    readers: scrape: 3009 commands (goal: ≤ 20 commands)\n"; got != want {
-		t.Errorf("printed is %q, want %q", got, want)
-	}
-}
-
 func TestCountOfRedisValuesNeedsNoWholeParts(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
