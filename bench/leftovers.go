@@ -57,6 +57,17 @@ func (b *bench) removedDomains(ctx context.Context) (rows []row, err error) {
 			return nil, err
 		}
 	}
+	err = until(ctx, "the old domains are pruned", 5*time.Minute, func() (bool, error) {
+		n, err := f.rdb.HLen(ctx, "pilotsync:{"+old+"}:domains").Result()
+		return n == 0, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	left, err := f.appMemory(ctx, old)
+	if err != nil {
+		return nil, err
+	}
 	idling, err := f.idling(ctx, maintenanceInterval)
 	if err != nil {
 		return nil, err
@@ -68,17 +79,6 @@ func (b *bench) removedDomains(ctx context.Context) (rows []row, err error) {
 			return nil, err
 		}
 		of[app] = s.beyond(idling)
-	}
-	err = until(ctx, "the old domains are pruned", 5*time.Minute, func() (bool, error) {
-		n, err := f.rdb.HLen(ctx, "pilotsync:{"+old+"}:domains").Result()
-		return n == 0, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	left, err := f.appMemory(ctx, old)
-	if err != nil {
-		return nil, err
 	}
 	title := fmt.Sprintf("one change after %d domains were added and removed, against a new app: ", cycles)
 	each := float64(cycles) * 1024
