@@ -10,11 +10,11 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"time"
 
 	"pilotsync/internal/config"
 	"pilotsync/internal/loopback"
+	"pilotsync/internal/safefile"
 	"pilotsync/internal/terminal"
 )
 
@@ -43,7 +43,7 @@ func (c *healthyCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	// The password file isn't read: another user may own it.
 	target := c.URL
 	if target == "" {
-		p := config.NewParser(os.ReadFile)
+		p := config.NewParser(safefile.Read)
 		set := c.Addresses(p)
 		if err := p.Err(); err != nil {
 			return err

@@ -9,7 +9,7 @@ import (
 	"pilotsync/internal/wpconfig"
 )
 
-// ReadFile is os.ReadFile, [Files.ReadFile], or a replacement in tests.
+// ReadFile is [safefile.Read], [Files.ReadFile], or a replacement in tests.
 type ReadFile func(name string) ([]byte, error)
 
 // Parser turns the text of settings into values. It continues after a wrong setting, so one
