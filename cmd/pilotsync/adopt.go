@@ -25,7 +25,7 @@ type adoptCmd struct {
 	operatorFlag
 
 	All     bool     `help:"Import all names of the list."`
-	File    string   `short:"f" predictor:"file" placeholder:"FILE" help:"File with a name a line, - for standard input; empty lines and lines that start with # are skipped."`
+	File    string   `short:"f" predictor:"file" placeholder:"FILE" help:"File with a name a line, 20,000 at most, - for standard input; empty lines and lines that start with # are skipped."`
 	DryRun  bool     `name:"dry-run" help:"Only show what would be imported."`
 	Domains []string `arg:"" optional:"" name:"domain" help:"Names on the list to import."`
 

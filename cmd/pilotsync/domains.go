@@ -108,13 +108,14 @@ func unknownDomains(where string, domains []string) error {
 
 // Limits of a file of names.
 const (
-	maxNames      = 200_000
-	maxLine       = 1000 // bytes; a name has 253 at most
-	maxWrongShown = 20   // wrong lines that the error shows
+	maxNames      = 20_000 // far more than an app has; a removal of them takes some 230 MB
+	maxLine       = 1000   // bytes; a name has 253 at most
+	maxWrongShown = 20     // wrong lines that the error shows
 )
 
-// eachLine calls do with each name in the file of the flag --file; - is in. Empty lines and lines that start
-// with # are skipped. Its error says for each wrong line where it is; of many it shows the first.
+// eachLine calls do with each name in the file of the flag --file; - is in. Empty lines and lines
+// that start with # are skipped. Its error says where each wrong line is; of many it shows the
+// first.
 func eachLine(file string, in io.Reader, do func(raw string) error) error {
 	shown := "standard input"
 	if file != "-" {
@@ -138,7 +139,7 @@ func eachLine(file string, in io.Reader, do func(raw string) error) error {
 			continue
 		}
 		if names++; names > maxNames {
-			return fmt.Errorf("--file: %s has more than %d names; it takes several files", shown, maxNames)
+			return fmt.Errorf("--file: %s has more than %d names; split it", shown, maxNames)
 		}
 		var err error
 		if len(line) > maxLine {

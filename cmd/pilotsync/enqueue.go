@@ -85,7 +85,7 @@ type changeFlags struct {
 
 	WWW     string        `name:"www" predictor:"www" placeholder:"WHEN" help:"Which of the domains get a www form: always, main_only or never. Default: the worker's setting."`
 	SiteID  int64         `name:"site-id" placeholder:"N" help:"WordPress's id of the site, for the webhook. Default: none."`
-	File    string        `short:"f" predictor:"file" placeholder:"FILE" help:"File with a domain a line, - for standard input; empty lines and lines that start with # are skipped."`
+	File    string        `short:"f" predictor:"file" placeholder:"FILE" help:"File with a domain a line, 20,000 at most, - for standard input; empty lines and lines that start with # are skipped."`
 	Wait    bool          `help:"Follow each domain to its final state."`
 	Timeout time.Duration `default:"1h" help:"How long to wait at most."`
 	Force   bool          `name:"force" help:"Also for an app that no running worker serves."`
