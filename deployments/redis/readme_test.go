@@ -15,7 +15,7 @@ import (
 // printed is the documents' command that writes an instance's configuration.
 var printed = regexp.MustCompile(`(?m)^ +(printf .*) >/etc/redis/redis-pilotsync\.conf$`)
 
-func TestTheDocumentsInstanceKeepsItsData(t *testing.T) {
+func TestTheDocumentsInstanceKeepsItsDataAndBoundsValues(t *testing.T) {
 	t.Parallel()
 	for _, document := range []string{"README.md", "docs/getting-started.md"} {
 		t.Run(document, func(t *testing.T) { keepsItsData(t, "../../"+document) })
@@ -46,7 +46,7 @@ func keepsItsData(t *testing.T, document string) {
 	}
 	rdb := redis.NewClient(&redis.Options{Addr: redistest.New(t, args...).Addr})
 	t.Cleanup(func() { _ = rdb.Close() })
-	for setting, want := range map[string]string{"appendonly": "yes", "maxmemory-policy": "noeviction"} {
+	for setting, want := range map[string]string{"appendonly": "yes", "maxmemory-policy": "noeviction", "proto-max-bulk-len": "1048576"} {
 		if got := rdb.ConfigGet(t.Context(), setting).Val()[setting]; got != want {
 			t.Errorf("%s is %q; want %q", setting, got, want)
 		}

@@ -94,7 +94,7 @@ func (f *fixture) run() []Result {
 
 func TestEachCheckOfAHealthyEnvironmentSaysSo(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, redistest.New(t, "--appendonly", "yes").Addr)
+	f := newFixture(t, redistest.New(t, "--appendonly", "yes", "--proto-max-bulk-len", "1mb").Addr)
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	wk, err := worker.New(worker.Config{Redis: f.rdb, APIURL: f.cfg.APIURL, APIRate: f.cfg.APIRate, Accounts: []registry.Account{registry.Account(f.cfg.Accounts[0])},
@@ -114,7 +114,7 @@ func TestEachCheckOfAHealthyEnvironmentSaysSo(t *testing.T) {
 		}
 	}
 
-	want := []string{CheckRedis, CheckVersion, CheckPersistence, CheckReplay, CheckEviction, CheckMemory, CheckRedisClock, CheckKeys, CheckDNS,
+	want := []string{CheckRedis, CheckVersion, CheckPersistence, CheckReplay, CheckEviction, CheckMemory, CheckSizes, CheckRedisClock, CheckKeys, CheckDNS,
 		CheckAPI, CheckAPIClock, CheckCredentials, CheckCard,
 		CheckApp + " app1", CheckRoom + " app1", CheckCertificate + " app1", CheckAddress + " app1",
 		CheckApp + " app2", CheckRoom + " app2", CheckCertificate + " app2", CheckAddress + " app2",
@@ -411,10 +411,16 @@ func TestAUserWithFewRightsGetsWarnings(t *testing.T) {
 	rdb := redis.NewClient(&redis.Options{Addr: addr, Username: "op", Password: hush})
 	t.Cleanup(func() { rdb.Close() })
 	results := checkRedis(t.Context(), config.Redis{Client: rdb, Shown: "redis"})
-	if len(results) != 8 || results[0].Status != OK || results[7].Check != CheckKeys || !strings.Contains(results[7].Detail, "may not list keys") {
+	if len(results) != 9 || results[0].Status != OK || results[8].Check != CheckKeys || !strings.Contains(results[8].Detail, "may not list keys") {
 		t.Fatalf("got %+v", results)
 	}
-	for _, r := range results[1:7] {
+	for _, r := range results[1:8] {
+		if r.Check == CheckSizes {
+			if r.Status != OK || !strings.Contains(r.Detail, "isn't known") {
+				t.Errorf("%+v", r)
+			}
+			continue
+		}
 		if r.Status != Warning || !strings.Contains(r.Detail, "could not be checked: ") || !strings.Contains(r.Detail, "NOPERM") {
 			t.Errorf("%+v", r)
 		}

@@ -92,6 +92,10 @@ func TestRedisIsEvaluatedByItsAnswers(t *testing.T) {
 		{"a machine that isn't known", evaluateMemory, info(full, "maxmemory=0"), want{OK, "maxmemory isn't set"}},
 		{"unknown memory", evaluateMemory, node{infoErr: refused}, want{Warning, "could not be checked"}},
 
+		{"small values", evaluateSizes, info("config proto-max-bulk-len=1048576"), want{OK, "1.0 MiB"}},
+		{"large values", evaluateSizes, info("config proto-max-bulk-len=536870912"), want{Warning, "a value may have 512 MiB"}},
+		{"a size that Redis doesn't tell", evaluateSizes, noConfig(info()), want{OK, "isn't known"}},
+
 		{"a right clock", evaluateClock, node{ahead: time.Millisecond}, want{OK, "agree to within 1ms"}},
 		{"a clock that is ahead", evaluateClock, node{ahead: 2 * time.Second}, want{Warning, "Redis's clock is 2s ahead of this machine's"}},
 		{"a clock that is behind", evaluateClock, node{ahead: -2 * time.Second}, want{Warning, "Redis's clock is 2s behind this machine's"}},

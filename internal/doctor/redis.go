@@ -48,7 +48,7 @@ func checkRedis(ctx context.Context, set config.Redis) []Result {
 		return results
 	}
 	nodes := readNodes(ctx, rdb)
-	for _, evaluate := range []func(node) Result{evaluateVersion, evaluatePersistence, evaluateReplay, evaluateEviction, evaluateMemory, evaluateClock, evaluateKeys} {
+	for _, evaluate := range []func(node) Result{evaluateVersion, evaluatePersistence, evaluateReplay, evaluateEviction, evaluateMemory, evaluateSizes, evaluateClock, evaluateKeys} {
 		results = append(results, worst(nodes, evaluate))
 	}
 	return results
@@ -95,7 +95,7 @@ func readNode(ctx context.Context, rdb redis.UniversalClient) node {
 		n.info = parseInfo(text)
 	}
 	n.settings = map[string]string{}
-	for _, name := range []string{"appendfsync", "save"} {
+	for _, name := range []string{"appendfsync", "save", "proto-max-bulk-len"} {
 		answer, err := rdb.ConfigGet(ctx, name).Result()
 		if err != nil {
 			n.settings, n.settingsErr = nil, err

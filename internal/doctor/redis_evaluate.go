@@ -125,6 +125,22 @@ func evaluateMemory(n node) Result {
 	return ok(CheckMemory, detail)
 }
 
+// maxValue is how large a value of a command may be without a warning. Redis's default is 512 MiB.
+const maxValue = 16 << 20
+
+// evaluateSizes: workers load no large message, but Redis has to keep it.
+func evaluateSizes(n node) Result {
+	limit, err := strconv.ParseInt(n.settings["proto-max-bulk-len"], 10, 64)
+	switch {
+	case err != nil:
+		return ok(CheckSizes, "how large a value may be isn't known: CONFIG GET isn't allowed. redis.conf should have 'proto-max-bulk-len 1mb'")
+	case limit > maxValue:
+		return warning(CheckSizes, fmt.Sprintf("a value may have %s: whoever may enqueue a task can fill Redis with a few", mebibytes(limit)),
+			"Set 'proto-max-bulk-len 1mb' in redis.conf and by CONFIG SET.")
+	}
+	return ok(CheckSizes, "a value may have "+mebibytes(limit))
+}
+
 func mebibytes(n int64) string {
 	if n < 10<<20 {
 		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))

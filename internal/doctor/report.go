@@ -28,6 +28,7 @@ const (
 	CheckReplay      = "redis-replay"
 	CheckEviction    = "redis-eviction"
 	CheckMemory      = "redis-memory"
+	CheckSizes       = "redis-sizes"
 	CheckRedisClock  = "redis-clock"
 	CheckKeys        = "redis-keys"
 	CheckDNS         = "dns"

@@ -8,17 +8,19 @@ local first_log = 20 -- a key for each outcome
 local token, history_kept, recovered, listed = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local own, disown = cjson.decode(ARGV[5]), cjson.decode(ARGV[6])
 local new_tombstones, cleared, tombstone_ttl = cjson.decode(ARGV[7]), cjson.decode(ARGV[8]), ARGV[9] -- ms
--- Each has domain, seq, old and new record, since, due and recheck (ms), expiry and
--- renew_by (s), state and event; '' for none. History lines are binary, so they are arguments.
-local outcomes = cjson.decode(ARGV[10])
+local count = tonumber(ARGV[10])
 local action = ARGV[11] -- of the write, at ServerPilot; '' for none
-local first_line = 12
+-- Of each outcome two arguments follow. The first is JSON: domain, seq, old and new record, since, due
+-- and recheck (ms), expiry and renew_by (s), state and event; '' for none. The second is the history's
+-- line, which is binary. All together could be longer than Redis takes of one argument.
+local first_outcome = 12
 
 if not holds_lease(sync, token) then
   return {'lost'}
 end
 local result = {'done'}
-for i, o in ipairs(outcomes) do
+for i = 1, count do
+  local o, line = cjson.decode(ARGV[first_outcome + 2 * i - 2]), ARGV[first_outcome + 2 * i - 1]
   local domain = o.domain
   if redis.call('HGET', seqs, domain) == o.seq and (redis.call('HGET', domains, domain) or '') == o.old then
     redis.call('HSET', domains, domain, o.new)
@@ -33,7 +35,7 @@ for i, o in ipairs(outcomes) do
     else
       redis.call('HDEL', since, domain)
     end
-    push_history(KEYS[first_log + i - 1], ARGV[first_line + i - 1], history_kept)
+    push_history(KEYS[first_log + i - 1], line, history_kept)
     if o.event ~= '' then
       emit(last_event, outbox, o.event)
     end

@@ -25,16 +25,15 @@ func (l *Ledger) RecordDryRun(ctx context.Context, lease listsync.Lease, result 
 		return false, err
 	}
 	keys := []string{key(lease.App, "sync"), key(lease.App, "pending"), key(lease.App, "shown"), key(lease.App, "told"), key(lease.App, "outbox")}
-	changes := []previewedChange{}
+	args := []any{lease.Token, result.Listed, readableEvent(lease.App), fmt.Sprintf("%d %d", len(result.Added), len(result.Removed))}
 	for _, change := range result.Changes {
 		with, err := withPreview(change)
 		if err != nil {
 			return false, err
 		}
-		changes = append(changes, previewedChange{Domain: change.Domain, Old: change.Version, New: with})
+		args = append(args, encode(previewedChange{Domain: change.Domain, Old: change.Version, New: with}))
 	}
-	differences := fmt.Sprintf("%d %d", len(result.Added), len(result.Removed))
-	switch reply, err := l.recordDryRun.Run(ctx, l.rdb, keys, lease.Token, result.Listed, readableEvent(lease.App), differences, encode(changes)).Text(); {
+	switch reply, err := l.recordDryRun.Run(ctx, l.rdb, keys, args...).Text(); {
 	case err != nil:
 		return false, err
 	case reply == "lost":

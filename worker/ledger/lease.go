@@ -132,18 +132,16 @@ func (l *Ledger) Commit(ctx context.Context, lease listsync.Lease, c listsync.Co
 	keys := []string{key(app, "sync"), key(app, "domains"), key(app, "pending"), key(app, "seqs"),
 		key(app, "since"), key(app, "ours"), key(app, "due"), key(app, "strangers"), key(app, "told"), key(app, "outbox"),
 		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "expiry"), key(app, "writes"), key(app, "shown"), key(app, "gone"), key(app, "watch"), key(app, "renew_by")}
-	outcomes, lines := []commitOutcome{}, []any{}
+	args := []any{lease.Token, HistoryKept, recoveredEvent(app), c.Listed, list(c.Own), list(c.Disown),
+		list(c.Tombstones), list(c.ClearTombstones), listsync.TombstoneTTL.Milliseconds(), len(c.Outcomes), c.ActionID}
 	for _, o := range c.Outcomes {
-		outcomes = append(outcomes, newCommitOutcome(app, o))
 		keys = append(keys, logKey(app, o.Record.Domain))
 		entry := listsync.HistoryEntry{At: o.Record.UpdatedAt, State: o.Record.State, Action: listsync.ActionSync, Cause: o.Cause, Actor: c.WorkerID}
 		if slices.Contains(c.Changed, o.Record.Domain) {
 			entry.ActionID = c.ActionID
 		}
-		lines = append(lines, newLineCodec(app, o.Record.Domain).encode(entry))
+		args = append(args, encode(newCommitOutcome(app, o)), newLineCodec(app, o.Record.Domain).encode(entry))
 	}
-	args := append([]any{lease.Token, HistoryKept, recoveredEvent(app), c.Listed, list(c.Own), list(c.Disown),
-		list(c.Tombstones), list(c.ClearTombstones), listsync.TombstoneTTL.Milliseconds(), encode(outcomes), c.ActionID}, lines...)
 	reply, err := l.commit.Run(ctx, l.rdb, keys, args...).StringSlice()
 	if err != nil {
 		return nil, err

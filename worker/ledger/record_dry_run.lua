@@ -4,13 +4,14 @@
 local sync, pending, shown, last_event, outbox = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local token, listed, recovered = ARGV[1], ARGV[2], ARGV[3]
 local differences = ARGV[4]           -- "ADDED REMOVED": names that a sync would change
-local changes = cjson.decode(ARGV[5]) -- each with domain, the planned change (old), and the same with its preview (new)
+local first_change = 5 -- each is JSON: domain, the planned change (old), and the same with its preview (new)
 
 if not holds_lease(sync, token) then
   return 'lost'
 end
 local planned = 0
-for _, c in ipairs(changes) do
+for i = first_change, #ARGV do
+  local c = cjson.decode(ARGV[i])
   if redis.call('HGET', pending, c.domain) == c.old then
     redis.call('HSET', pending, c.domain, c.new)
     planned = planned + 1
