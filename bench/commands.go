@@ -134,6 +134,8 @@ func newPurpose(pattern, words string) purpose {
 func idlePurposes() []purpose {
 	return []purpose{
 		newPurpose(`script asynq:\{\w+\}:pending asynq:\{\w+\}:scheduled`, "a poll of each queue each 2 s: it finds tasks of which no notification came"),
+		newPurpose(`script (asynq:\{\w+\}:(active asynq:\{\w+\}:lease|\w+ asynq:\{\w+\}:lease asynq:\{\w+\}:active|lease$|pending asynq:\{\w+\}:active)|asynq:(queues|servers|workers)$)|script$|zrange asynq:|sadd asynq:queues|(set|hset|hgetall) pilotsync:strays`,
+			"the janitor, each 30 s by one worker: what would stop asynq, tasks without a lease or a list"),
 		newPurpose(`script asynq:\{\w+\}:pending`, "asynq asks for a task; when a worker starts, and after a notification"),
 		newPurpose(`script asynq:\{\w+\}:(scheduled|retry) asynq`, "asynq moves due tasks to their queue, when some are due"),
 		newPurpose(`script asynq:servers:|zadd asynq:(servers|workers)`, "asynq's heartbeat, 3 a queue each 5 s: dashboard and asynqmon list workers by it"),
@@ -141,7 +143,6 @@ func idlePurposes() []purpose {
 		newPurpose(`script asynq:\{\w+\}:completed`, "asynq deletes completed tasks after their retention: 1 a queue each minute"),
 		newPurpose(`(script|zrangebyscore) asynq:\{\w+\}:(lease|aggregation_sets)`, "asynq recovers tasks of dead workers: 2 a queue each minute"),
 		newPurpose(`time`, "Redis's clock, once a second: a check that Redis answers"),
-		newPurpose(`(lrange|zscan|hget|dump) asynq:|sadd asynq:queues|(set|hset|hgetall) pilotsync:strays`, "the janitor, each 30 s by one worker: messages that would stop asynq, tasks without a lease"),
 		newPurpose(`(script|sismember|smembers|hlen|hgetall|hget|hmget|lrange|zrange|zrangebyscore|zcard|exists|set|multi|exec) ?(pilotsync:|asynq:queues|asynq:\{\w+\}:(active|t:)|$)`,
 			"the recoverer, each 15 s by one worker: work of dead workers"),
 		newPurpose(`hello|client|auth|select`, "a new connection"),

@@ -11,6 +11,7 @@ import (
 
 	"pilotsync/tasks"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/loglimit"
 	"pilotsync/worker/queuepoll"
 	"pilotsync/worker/redismonitor"
 	"pilotsync/worker/registry"
@@ -65,7 +66,7 @@ func (h handlers) ProcessTask(ctx context.Context, t *asynq.Task) error {
 	if !known {
 		return taskerr.Permanent(fmt.Errorf("%w: no such task type on this queue: %.80q", tasks.ErrPayload, t.Type()))
 	}
-	return handle(ctx, t)
+	return taskerr.GiveUp(handle(ctx, t), t.Headers())
 }
 
 // serverConfig is what the servers of all queues have in common.
@@ -73,6 +74,7 @@ type serverConfig struct {
 	redis   queuepoll.Client
 	base    context.Context // of all tasks
 	monitor *redismonitor.Monitor
+	lines   *loglimit.Limiter
 	log     *logrus.Entry
 }
 
@@ -88,18 +90,20 @@ func (c serverConfig) newServer(queue string, slots int, h handlers) queueServer
 		ErrorHandler:             asynq.ErrorHandlerFunc(c.logError),
 		ShutdownTimeout:          shutdownTimeout,
 		BaseContext:              func() context.Context { return c.base },
-		Logger:                   redismonitor.QueueLog{Entry: c.log.WithField("queue", queue), Monitor: c.monitor},
+		Logger:                   redismonitor.QueueLog{Entry: c.log.WithField("queue", queue), Monitor: c.monitor, Lines: c.lines},
 		LogLevel:                 asynq.WarnLevel,
 	})}
 }
 
-// logError is the only place that logs a task's error.
+// logError is the only place that logs a task's error. Errors that any producer can cause have few
+// lines, however many tasks there are.
 func (c serverConfig) logError(ctx context.Context, t *asynq.Task, err error) {
 	id, _ := asynq.GetTaskID(ctx)
 	log := c.log.WithFields(taskFields(t)).WithField("task_id", id).WithField("type", fmt.Sprintf("%.80s", t.Type()))
 	var call *listsync.CallError
 	var retry *taskerr.RetryAfterError
 	var notReady *taskerr.NotReadyError
+	var wait *taskerr.WaitError
 	switch {
 	case errors.As(err, &notReady): // as usual as an empty queue
 		log.Debug(err)
@@ -110,10 +114,12 @@ func (c serverConfig) logError(ctx context.Context, t *asynq.Task, err error) {
 	case errors.As(err, &call) && call.Kind == listsync.Blocked:
 		log.Error("blocked until a person acts: " + err.Error())
 	case errors.Is(err, asynq.SkipRetry):
-		log.Error("archived: " + err.Error())
+		c.lines.Log(log, logrus.ErrorLevel, "archived", "archived: "+err.Error())
+	case errors.As(err, &wait):
+		c.lines.Log(log, logrus.WarnLevel, "waits", "waits for another worker: "+err.Error())
 	case errors.As(err, &retry):
 		log.WithField("delay", retry.After.Round(time.Millisecond).String()).Warn("retried after a delay: " + err.Error())
 	default:
-		log.Warn("retried: " + err.Error())
+		c.lines.Log(log, logrus.WarnLevel, "retried", "retried: "+err.Error())
 	}
 }

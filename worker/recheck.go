@@ -13,7 +13,7 @@ import (
 
 // recheck checks a domain whose verification has ended.
 func (r *verifier) recheck(ctx context.Context, v tasks.Verify, before listsync.Record, clock func() time.Time) error {
-	if !before.Wanted || before.CheckSeq != v.Seq || before.RecheckAt == nil || !before.RecheckAt.Equal(v.DueAt) {
+	if !isRecheckDue(before, v) {
 		return nil // removed, verified again, or rechecked already
 	}
 	facts, err := r.collector.collect(ctx, v, before)
@@ -40,6 +40,11 @@ func (r *verifier) recheck(ctx context.Context, v tasks.Verify, before listsync.
 		taskLog(ctx, r.log, v.AppID).WithFields(verifyFields(v, before)).WithField("state", after.State).Info("rechecked: " + entry.Describe())
 	}
 	return nil
+}
+
+// isRecheckDue reports whether a recheck is the record's next one.
+func isRecheckDue(r listsync.Record, v tasks.Verify) bool {
+	return r.Wanted && r.CheckSeq == v.Seq && r.RecheckAt != nil && r.RecheckAt.Equal(v.DueAt)
 }
 
 // evaluateRecheck decides what the facts of a recheck mean for a record. The entry has a

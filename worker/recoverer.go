@@ -16,6 +16,7 @@ import (
 	"pilotsync/worker/listsync"
 	"pilotsync/worker/metrics"
 	"pilotsync/worker/registry"
+	"pilotsync/worker/tasklist"
 )
 
 const (
@@ -122,17 +123,16 @@ func (r *recoverer) namesOf(ctx context.Context, agenda ledger.Agenda) (names, e
 // recoverChanges records the active changes of dead workers. asynq hands their tasks out
 // again later; their handler then finds the changes recorded.
 func (r *recoverer) recoverChanges(ctx context.Context) error {
-	active, err := r.inspector.ListActiveTasks(tasks.QueueDomains, asynq.PageSize(1000))
-	if errors.Is(err, asynq.ErrQueueNotFound) {
-		return nil
-	}
+	var orphaned []*asynq.TaskInfo
+	err := tasklist.Each(ctx, tasks.QueueDomains, r.inspector.ListActiveTasks, func(t *asynq.TaskInfo) {
+		if t.IsOrphaned {
+			orphaned = append(orphaned, t)
+		}
+	})
 	if err != nil {
 		return fmt.Errorf("list the active changes: %w", err)
 	}
-	for _, t := range active {
-		if !t.IsOrphaned {
-			continue
-		}
+	for _, t := range orphaned {
 		c, result, err := r.changes.record(ctx, t.Type, t.Payload)
 		if errors.Is(err, asynq.SkipRetry) || errors.Is(err, tasks.ErrNewer) {
 			continue // when asynq hands it out again, it is archived, or kept for a newer worker

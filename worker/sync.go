@@ -136,7 +136,7 @@ func (h *syncHandler) superseded(ctx context.Context, s tasks.Sync, wake int64) 
 
 // unserved handles the sync of an app that this worker doesn't serve. If another live worker
 // serves it, that one gets the task within seconds. Otherwise the domains' reasons say so, and
-// the sync is retried with the usual backoff until the app is in a configuration.
+// the sync is retried after growing delays. A worker that starts with the app retries it at once.
 func (h *syncHandler) unserved(ctx context.Context, s tasks.Sync, err error) error {
 	if elsewhere := h.registry.LeaveToAnother(ctx, s.AppID); elsewhere != nil {
 		return elsewhere
@@ -154,5 +154,5 @@ func (h *syncHandler) unserved(ctx context.Context, s tasks.Sync, err error) err
 			return fmt.Errorf("%w (and then: %w)", err, recordErr)
 		}
 	}
-	return taskerr.RetryAfter(taskerr.SyncBackoff(err, state.Fails+1, rand.Float64()), err)
+	return taskerr.WaitForWorker(taskerr.SyncBackoff(err, state.Fails+1, rand.Float64()), err)
 }

@@ -35,10 +35,7 @@ func (h *verifyHandler) handle(ctx context.Context, t *asynq.Task) error {
 	}
 	client, err := h.registry.Client(v.AppID)
 	if err != nil {
-		if elsewhere := h.registry.LeaveToAnother(ctx, v.AppID); elsewhere != nil {
-			return elsewhere
-		}
-		return taskerr.RetryAfter(unservedVerifyDelay, fmt.Errorf("verify %s: %w", v.Domain, err))
+		return h.unserved(ctx, v, err)
 	}
 	served := h.registry.Load()
 	for _, enter := range []func() (func(), error){
@@ -71,6 +68,26 @@ func (h *verifyHandler) handle(ctx context.Context, t *asynq.Task) error {
 		return h.verifier.recheck(ctx, v, view.Record, clock)
 	}
 	return h.verifier.attempt(ctx, v, view.Record, clock)
+}
+
+// unserved handles a verification of an app that this worker doesn't serve. If no live worker does,
+// it waits for one that starts. One that the ledger knows nothing of ends.
+func (h *verifyHandler) unserved(ctx context.Context, v tasks.Verify, err error) error {
+	if elsewhere := h.registry.LeaveToAnother(ctx, v.AppID); elsewhere != nil {
+		return elsewhere
+	}
+	view, _, _, readErr := h.ledger.DomainAt(ctx, v.AppID, v.Domain)
+	if readErr != nil {
+		return readErr
+	}
+	due := isDue(restarted(view.Record, v), v)
+	if v.Recheck {
+		due = isRecheckDue(view.Record, v)
+	}
+	if !due {
+		return nil
+	}
+	return taskerr.WaitForWorker(unservedVerifyDelay, fmt.Errorf("verify %s: %w", v.Domain, err))
 }
 
 // ledgerClock returns a clock that shows the ledger's time, which was read just now. This

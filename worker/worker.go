@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hibiken/asynq"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
@@ -19,9 +18,11 @@ import (
 	"pilotsync/worker/appcache"
 	"pilotsync/worker/certcheck"
 	"pilotsync/worker/followup"
+	"pilotsync/worker/inspect"
 	"pilotsync/worker/janitor"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/loglimit"
 	"pilotsync/worker/metrics"
 	"pilotsync/worker/queuepoll"
 	"pilotsync/worker/redismonitor"
@@ -99,9 +100,11 @@ func New(cfg Config) (*Worker, error) {
 		return nil, err
 	}
 	w.sender = webhook.NewSender(cfg.Redis, m.EventSent, log)
-	w.poller = queuepoll.New(cfg.Redis, w.stopping, map[string]time.Duration{tasks.QueueDomains: cfg.KeepFinished}, log)
+	if w.poller, err = queuepoll.New(queuepoll.Config{Redis: cfg.Redis, Stopping: w.stopping, Limits: taskLimits(cfg.KeepFinished), Refused: w.janitor.PutAway, Log: log}); err != nil {
+		return nil, err
+	}
 	l, enqueuer := ledger.New(cfg.Redis), followup.New(w.poller.Client())
-	inspector := asynq.NewInspectorFromRedisClient(cfg.Redis)
+	inspector := inspect.New(cfg.Redis)
 	states := taskStates{cfg.Redis}
 	outbox := &outbox{ledger: l, registry: w.registry, enqueuer: enqueuer, log: log}
 	loss := newLossDetector(l, w.registry, w.janitor, log)
@@ -150,7 +153,7 @@ func New(cfg Config) (*Worker, error) {
 	}}
 	w.announcer = newAnnouncer(l, w.registry, w.monitor, ledger.Worker{Name: w.id, DryRun: cfg.DryRun}, log)
 
-	servers := serverConfig{redis: w.poller.Client(), base: base, monitor: w.monitor, log: log}
+	servers := serverConfig{redis: w.poller.Client(), base: base, monitor: w.monitor, lines: loglimit.New(), log: log}
 	w.queues = []queueServer{
 		servers.newServer(tasks.QueueDomains, changeSlots, handlers{tasks.TypeDomainAdd: changes.handle, tasks.TypeDomainRemove: changes.handle}),
 		servers.newServer(tasks.QueueLists, 2*cfg.Concurrency, handlers{tasks.TypeAppSync: syncs.handle}),

@@ -19,7 +19,6 @@ import (
 
 	"pilotsync/internal/config"
 	"pilotsync/internal/terminal"
-	"pilotsync/internal/text"
 )
 
 // Exit codes, as docs/cli.md has them.
@@ -136,7 +135,7 @@ func run(ctx context.Context, args []string, s *terminal.Streams) int {
 	}
 	var parse *kong.ParseError
 	if errors.As(err, &parse) {
-		err, kctx = usageError{errors.New(text.HideURLs(err.Error()))}, parse.Context
+		err, kctx = usageError{err}, parse.Context
 	} else if err = env.RefuseUnknown(kctx, s.Environment()); err == nil {
 		err = kctx.Run()
 	}

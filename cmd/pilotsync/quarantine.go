@@ -36,7 +36,7 @@ type quarantineListCmd struct {
 
 // Help is shown under the command's own --help.
 func (*quarantineListCmd) Help() string {
-	return fmt.Sprintf(`Every half minute a worker checks the queues for messages that asynq can neither run nor archive, such as one in another format. A single one would stop asynq's recovery of dead workers' tasks. The worker moves them to the quarantine, which keeps at most %d. When it is full, the oldest is dropped and the worker's log says so. The request in such a message wasn't carried out: send it again, and find out which program wrote it. Of a message longer than 64 KiB only the beginning is kept. The command reads Redis only, so it works without a worker.
+	return fmt.Sprintf(`Every half minute a worker checks the queues for messages that asynq can neither run nor archive, such as one in another format, or one of more than 64 KiB. A single one would stop asynq's recovery of dead workers' tasks. The worker moves them to the quarantine, which keeps at most %d. Keys of asynq that have the wrong type get there, too. When it is full, the oldest is dropped and the worker's log says so. The request in such a message wasn't carried out: send it again, and find out which program wrote it. Of a message longer than 64 KiB only the beginning is kept, and of one longer than 1 MiB nothing. The command reads Redis only, so it works without a worker.
 
 Examples:
 

@@ -11,12 +11,13 @@ import (
 
 	"pilotsync/internal/config"
 	"pilotsync/tasks"
+	"pilotsync/worker/inspect"
 	"pilotsync/worker/ledger"
 )
 
 // checkQueues reads the queues and the live workers.
 func checkQueues(ctx context.Context, cfg config.Worker) []Result {
-	inspector := asynq.NewInspectorFromRedisClient(cfg.Redis.Client) // not closed: the client isn't its own
+	inspector := inspect.New(cfg.Redis.Client) // not closed: the client isn't its own
 	servers, err := inspector.Servers()
 	results := []Result{evaluateWorkers(servers, time.Now(), err)}
 	l := ledger.New(cfg.Redis.Client)

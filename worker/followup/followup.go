@@ -15,6 +15,7 @@ import (
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/message"
 	"pilotsync/worker/queuepoll"
 )
 
@@ -22,11 +23,10 @@ import (
 // taskerr.IsFailure). A task that makes a handler panic ends in the archive, where a person
 // sees it. Timeouts are a last resort beyond the handlers' own limits.
 const (
-	maxRetry         = 10
-	syncTimeout      = listsync.Budget + time.Minute
-	reconcileTimeout = time.Minute
-	verifyTimeout    = 2 * time.Minute
-	eventTimeout     = time.Minute
+	maxRetry      = 10
+	syncTimeout   = listsync.Budget + time.Minute
+	verifyTimeout = 2 * time.Minute
+	eventTimeout  = time.Minute
 )
 
 const (
@@ -38,6 +38,15 @@ const (
 	// a burst doesn't wait for each round trip.
 	parallel = 8
 )
+
+// Limits returns the limits of the tasks on the queues of follow-up tasks.
+func Limits() map[string]message.Limits {
+	return map[string]message.Limits{
+		tasks.QueueLists:  {Timeout: syncTimeout, MaxRetry: maxRetry, Retention: reconcileRetention},
+		tasks.QueueSSL:    {Timeout: verifyTimeout, MaxRetry: maxRetry},
+		tasks.QueueEvents: {Timeout: eventTimeout, MaxRetry: maxRetry, Retention: eventRetention},
+	}
+}
 
 // Enqueuer enqueues follow-up tasks; not after the context has ended.
 type Enqueuer struct {
@@ -81,7 +90,7 @@ func (e Enqueuer) Sync(ctx context.Context, s tasks.Sync) error {
 // the hour.
 func (e Enqueuer) Reconcile(ctx context.Context, s tasks.Sync) error {
 	return e.enqueue(ctx, tasks.TypeAppSync, s.ID(), tasks.Encode(s),
-		asynq.Queue(tasks.QueueLists), asynq.Timeout(reconcileTimeout), asynq.Retention(reconcileRetention))
+		asynq.Queue(tasks.QueueLists), asynq.Timeout(syncTimeout), asynq.Retention(reconcileRetention))
 }
 
 // Verify implements [listsync.Enqueuer]: it enqueues the attempts that follow the

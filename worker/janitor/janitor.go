@@ -7,12 +7,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/tasks"
+	"pilotsync/worker/loglimit"
+	"pilotsync/worker/message"
 )
 
 const (
@@ -41,11 +44,14 @@ const (
 type Janitor struct {
 	Config
 	quarantine Quarantine
-	format     messageFormat
+	format     message.Format
 	scripts    scripts
+	lines      *loglimit.Limiter
 
-	interval, lease     time.Duration
-	scanLimit, pageSize int
+	warnOnce sync.Once
+
+	interval, lease, searchInterval time.Duration
+	scanLimit, pageSize, searchPage int
 }
 
 // Config is what a [Janitor] needs.
@@ -60,13 +66,14 @@ type Config struct {
 
 // New fails only if asynq's message type has changed its name.
 func New(cfg Config) (*Janitor, error) {
-	format, err := newMessageFormat()
+	format, err := message.NewFormat()
 	if err != nil {
 		return nil, err
 	}
 	return &Janitor{
-		Config: cfg, quarantine: NewQuarantine(cfg.Redis), format: format, scripts: newScripts(),
-		interval: interval, lease: taskLease, scanLimit: scanLimit, pageSize: pageSize,
+		Config: cfg, quarantine: NewQuarantine(cfg.Redis), format: format, scripts: newScripts(), lines: loglimit.New(),
+		interval: interval, lease: taskLease, searchInterval: searchInterval,
+		scanLimit: scanLimit, pageSize: pageSize, searchPage: searchPage,
 	}, nil
 }
 
@@ -107,9 +114,12 @@ func (j *Janitor) scanAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	errs := []error{j.repairSharedKeys(ctx)}
+	lost := false // a list with tasks may have been overwritten
 	for _, queue := range tasks.Queues() {
-		errs = append(errs, j.Register(ctx, queue))
+		overwritten, err := j.register(ctx, queue)
+		lost = lost || overwritten
+		errs = append(errs, err)
 		for _, list := range scannedLists() {
 			errs = append(errs, j.scanList(ctx, queue, list, at[asynqKey(queue, list)]))
 		}
@@ -119,40 +129,39 @@ func (j *Janitor) scanAll(ctx context.Context) error {
 		}
 		errs = append(errs, err)
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, j.returnUnlisted(ctx, at, lost))...)
 }
 
 // Register makes a queue known to asynq's inspector. asynq does that once in each process, so
 // after Redis lost its data asynqmon would show none of the queues, nor their new tasks.
 func (j *Janitor) Register(ctx context.Context, queue string) error {
-	var keys []string
-	for _, list := range taskLists() {
-		keys = append(keys, asynqKey(queue, list))
-	}
+	_, err := j.register(ctx, queue)
+	return err
+}
+
+// register registers a queue, after it has repaired the queue's keys. It reports whether one of them
+// was overwritten that had tasks.
+func (j *Janitor) register(ctx context.Context, queue string) (overwritten bool, err error) {
 	// Producers register a queue before its first task. Tasks that come after this check have
 	// registered theirs, and are no sign of a loss.
-	existing, err := j.Redis.Exists(ctx, keys...).Result()
+	exists, overwritten, err := j.repairKeys(ctx, queue)
 	if err != nil {
-		return fmt.Errorf("read the tasks of queue %s: %w", queue, err)
+		return overwritten, err
 	}
-	added, err := j.Redis.SAdd(ctx, "asynq:queues", queue).Result()
+	added, err := j.Redis.SAdd(ctx, queuesKey, queue).Result()
 	if err != nil {
-		return fmt.Errorf("register queue %s: %w", queue, err)
+		return overwritten, fmt.Errorf("register queue %s: %w", queue, err)
 	}
-	if added == 0 {
-		return nil
-	}
-	if existing > 0 { // otherwise the queue is new
+	if added == 1 && exists { // otherwise the queue is new
 		j.Count(Repair{unregistered, registered})
 		j.Log.WithField("queue", queue).Error("asynq didn't know a queue that has tasks; it does again (did Redis lose its data?)")
 	}
-	return nil
+	return overwritten, nil
 }
 
 // scanList scans a list from a position on.
 func (j *Janitor) scanList(ctx context.Context, queue, list string, from uint64) error {
-	key := asynqKey(queue, list)
-	ids, next, err := j.ids(ctx, key, isList(list), from)
+	ids, next, err := j.ids(ctx, queue, list, from)
 	if err != nil {
 		return err
 	}
@@ -166,7 +175,7 @@ func (j *Janitor) scanList(ctx context.Context, queue, list string, from uint64)
 		}
 	}
 	if next != from {
-		errs = append(errs, wrap("record the janitor's position in the queues", j.Redis.HSet(ctx, positionsKey, key, next).Err()))
+		errs = append(errs, wrap("record the janitor's position in the queues", j.Redis.HSet(ctx, positionsKey, asynqKey(queue, list), next).Err()))
 	}
 	return errors.Join(append(errs, ctx.Err())...)
 }

@@ -38,8 +38,9 @@ type Quarantined struct {
 	List  string    `json:"list"`    // where in the queue: active, pending, …
 	Task  string    `json:"task_id"` // its id in the list
 	Why   string    `json:"why"`
-	Size  int       `json:"size"` // of the message in bytes; Raw has at most 64 KiB of it
-	// Raw is the message, or Redis's DUMP of a key that isn't a hash.
+	Size  int       `json:"size"` // of the message in bytes
+	// Raw is the message, or Redis's DUMP of a key that isn't a hash. Of more than 64 KiB it has
+	// the beginning, and of more than 1 MiB, or of a dump beyond 64 KiB, nothing.
 	Raw []byte `json:"raw"`
 }
 
@@ -120,11 +121,14 @@ func (q Quarantine) Drop(ctx context.Context, ids ...string) error {
 	return wrap("drop from the quarantine", err)
 }
 
-// newQuarantined makes the entry of a message; raw must not be empty.
-func newQuarantined(queue, list, task, reason string, raw []byte) Quarantined {
+// newQuarantined makes the entry of a message of a size, of which raw is all or the beginning.
+func newQuarantined(queue, list, task, reason string, raw []byte, size int) Quarantined {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", queue, task, raw))
+	if size > len(raw) {
+		sum = sha256.Sum256(fmt.Appendf(nil, "%q %q %q %d", queue, task, raw, size))
+	}
 	return Quarantined{ID: hex.EncodeToString(sum[:8]), Queue: queue, List: list, Task: task, Why: reason,
-		Size: len(raw), Raw: raw[:min(len(raw), rawLimit)]}
+		Size: size, Raw: raw[:min(len(raw), rawLimit)]}
 }
 
 // put puts a message into the quarantine. It returns whether the message is new there, and

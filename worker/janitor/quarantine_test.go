@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"pilotsync/worker/message"
 )
 
 func tasksOf(all []Quarantined) (ids []string) {
@@ -51,7 +54,7 @@ func TestTheSameMessageIsQuarantinedOnce(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	// A worker died after it put the message there, before it removed it from the queue.
-	q := newQuarantined(testQueue, "pending", "bad", "why", []byte("\xff"))
+	q := newQuarantined(testQueue, "pending", "bad", "why", []byte("\xff"), 1)
 	for i := range 2 {
 		if added, _, err := f.janitor.quarantine.put(t.Context(), q); err != nil || added != (i == 0) {
 			t.Errorf("added %v, %v", added, err)
@@ -68,12 +71,17 @@ func TestTheSameMessageIsQuarantinedOnce(t *testing.T) {
 func TestTheQuarantineKeepsTheBeginningOfALongMessage(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	raw := append([]byte("\xff"), bytes.Repeat([]byte("x"), 1<<20)...)
-	f.plant("pending", "bad", string(raw))
-	f.scan()
-	kept := f.quarantine()
-	if len(kept) != 1 || kept[0].Size != len(raw) || !bytes.Equal(kept[0].Raw, raw[:rawLimit]) {
-		t.Errorf("%d are kept, or not as they should", len(kept))
+	for size, kept := range map[int]int{message.MaxSize: message.MaxSize, message.MaxSize + 1: rawLimit, 1 << 20: rawLimit, 1<<20 + 1: 0} {
+		raw := append([]byte("\xff"), bytes.Repeat([]byte("x"), size-1)...)
+		f.plant("pending", "bad", string(raw))
+		f.scan()
+		q := f.quarantine()[0]
+		if q.Size != size || !bytes.Equal(q.Raw, raw[:kept]) || !f.gone("bad") {
+			t.Errorf("of %d bytes %d are kept, want %d; its size is %d", size, len(q.Raw), kept, q.Size)
+		}
+		if wantWhy := "its message has " + fmt.Sprint(size); size > message.MaxSize && !strings.HasPrefix(q.Why, wantWhy) {
+			t.Errorf("why: %s; want %s …", q.Why, wantWhy)
+		}
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"unicode"
 
 	"github.com/sirupsen/logrus"
+
+	"pilotsync/worker/message"
 )
 
 // shownBytes is how much of a message the log shows.
@@ -17,23 +19,40 @@ const shownBytes = 200
 type Repair struct{ Kind, Action string }
 
 const (
-	unreadable     = "unreadable"   // a message that asynq can't decode
-	mislabelled    = "mislabelled"  // a message that lacks its id or queue
+	unreadable     = message.Unreadable
+	mislabelled    = message.Mislabelled
+	oversized      = "oversized"    // a message or an id that is too large to load
 	missingMessage = "hollow"       // an id without a message
 	unleased       = "unleased"     // an active task without a lease
 	unregistered   = "unregistered" // a queue that asynq's inspector doesn't know
+	unlisted       = "unlisted"     // a task that is in no list
+	wrongType      = "wrong_type"   // a key of asynq that isn't a list, set or number as it should be
 
 	quarantined = "quarantined"
 	relabelled  = "relabelled"
 	removed     = "removed"
 	leased      = "leased"
 	registered  = "registered"
+	returned    = "returned"
 )
 
 // Repairs returns all repairs.
 func Repairs() []Repair {
-	return []Repair{{unreadable, quarantined}, {mislabelled, relabelled}, {mislabelled, quarantined},
-		{missingMessage, removed}, {unleased, leased}, {unregistered, registered}}
+	return []Repair{{unreadable, quarantined}, {mislabelled, relabelled}, {mislabelled, quarantined}, {oversized, quarantined},
+		{missingMessage, removed}, {unleased, leased}, {unregistered, registered}, {unlisted, returned}, {wrongType, quarantined}}
+}
+
+// PutAway repairs an active task, or moves it to the quarantine. A worker calls it for a task that
+// it took although asynq can't have it, see [queuepoll.Config].
+func (j *Janitor) PutAway(ctx context.Context, queue, id string, length int) error {
+	if length > message.MaxID {
+		return j.quarantineLongID(ctx, queue, "pending", id, length)
+	}
+	entries, err := j.load(ctx, queue, listActive, []string{id})
+	if err != nil {
+		return err
+	}
+	return j.repair(ctx, queue, listActive, entries[0])
 }
 
 // repair repairs an entry of a list, or moves it to the quarantine.
@@ -46,19 +65,22 @@ func (j *Janitor) repair(ctx context.Context, queue, list string, e entry) error
 		}
 		return err
 	case e.wrongType:
-		return j.moveToQuarantine(ctx, queue, list, e, "other", defect{kind: unreadable, reason: "the key of its id isn't a task"})
+		return j.moveToQuarantine(ctx, queue, list, e, "other", message.Defect{Kind: unreadable, Reason: "the key of its id isn't a task"})
+	case e.large():
+		return j.moveToQuarantine(ctx, queue, list, e, "large", message.Defect{Kind: oversized,
+			Reason: fmt.Sprintf("its message has %d bytes; a worker loads at most %d", e.size, message.MaxSize)})
 	}
-	found := j.format.examine(queue, e.id, e.raw)
-	if found.kind != "" && found.relabelled == nil {
+	found := j.format.Examine(queue, e.id, e.raw)
+	if found.Kind != "" && found.Relabelled == nil {
 		return j.moveToQuarantine(ctx, queue, list, e, "message", found)
 	}
-	if found.kind != "" {
-		n, err := j.scripts.relabel.Run(ctx, j.Redis, []string{asynqKey(queue, "t:"+e.id)}, e.raw, found.relabelled).Int()
+	if found.Kind != "" {
+		n, err := j.scripts.relabel.Run(ctx, j.Redis, []string{asynqKey(queue, "t:"+e.id)}, e.raw, found.Relabelled).Int()
 		if err != nil {
 			return fmt.Errorf("relabel task %q of queue %s: %w", e.id, queue, err)
 		}
 		if n == 1 {
-			j.report(queue, list, e, Repair{found.kind, relabelled}, found.reason+"; it has the right ones now")
+			j.report(queue, list, e, Repair{found.Kind, relabelled}, found.Reason+"; it has the right ones now")
 		}
 	}
 	if e.unleased {
@@ -84,32 +106,55 @@ func (j *Janitor) giveLease(ctx context.Context, queue, list string, e entry) er
 
 // moveToQuarantine puts an entry into the quarantine and then removes it from the list, so a
 // crash in between loses nothing.
-func (j *Janitor) moveToQuarantine(ctx context.Context, queue, list string, e entry, expected string, found defect) error {
-	q := newQuarantined(queue, list, e.id, found.reason, e.raw)
-	added, dropped, err := j.quarantine.put(ctx, q)
+func (j *Janitor) moveToQuarantine(ctx context.Context, queue, list string, e entry, expected string, found message.Defect) error {
+	q := newQuarantined(queue, list, e.id, found.Reason, e.raw, e.size)
+	added, err := j.keep(ctx, q)
 	if err != nil {
 		return err
-	}
-	if dropped > 0 {
-		j.Log.WithField("dropped", dropped).Errorf("the quarantine is full with %d messages; the oldest was dropped for a new one", j.quarantine.limit)
 	}
 	ok, err := j.remove(ctx, queue, list, e, expected)
 	switch {
 	case err != nil:
 		return err
 	case ok:
-		j.report(queue, list, e, Repair{found.kind, quarantined}, found.reason+"; it is in quarantine as "+q.ID)
+		j.report(queue, list, e, Repair{found.Kind, quarantined}, found.Reason+"; it is in quarantine as "+q.ID)
 	case added: // asynq moved it, or it was repaired meanwhile; the next scan finds it if needed
 		return j.quarantine.Drop(ctx, q.ID)
 	}
 	return nil
 }
 
-// remove removes an entry from the queue, if it is still the expected one: 'message', 'none'
-// or 'other', see remove.lua.
+// keep puts a message into the quarantine, and reports whether it is new there.
+func (j *Janitor) keep(ctx context.Context, q Quarantined) (added bool, err error) {
+	added, dropped, err := j.quarantine.put(ctx, q)
+	if dropped > 0 {
+		j.lines.Log(j.Log.WithField("dropped", dropped), logrus.ErrorLevel, "dropped",
+			fmt.Sprintf("the quarantine is full with %d messages; the oldest was dropped for a new one", j.quarantine.limit))
+	}
+	return added, err
+}
+
+// quarantineLongID puts into the quarantine that a task was removed whose id is too long. There are
+// only the id's beginning and its length.
+func (j *Janitor) quarantineLongID(ctx context.Context, queue, list, begins string, length int) error {
+	why := fmt.Sprintf("its id has %d bytes; it takes at most %d. Nothing else of it was kept", length, message.MaxID)
+	q := newQuarantined(queue, list, printable([]byte(begins)), why, nil, length)
+	if _, err := j.keep(ctx, q); err != nil {
+		return err
+	}
+	j.report(queue, list, entry{id: begins, size: length}, Repair{oversized, quarantined}, why+"; it is in quarantine as "+q.ID)
+	return nil
+}
+
+// remove removes an entry from the queue, if it is still the expected one: 'message', 'large',
+// 'none' or 'other', see remove.lua.
 func (j *Janitor) remove(ctx context.Context, queue, list string, e entry, expected string) (bool, error) {
+	var value any = e.raw
+	if expected == "large" {
+		value = e.size
+	}
 	keys := []string{asynqKey(queue, list), asynqKey(queue, "t:"+e.id), asynqKey(queue, listLease), asynqKey(queue, listActive)}
-	n, err := j.scripts.remove.Run(ctx, j.Redis, keys, e.id, expected, e.raw).Int()
+	n, err := j.scripts.remove.Run(ctx, j.Redis, keys, e.id, expected, value).Int()
 	if err != nil {
 		return false, fmt.Errorf("remove task %q from queue %s: %w", e.id, queue, err)
 	}
@@ -120,10 +165,10 @@ func (j *Janitor) remove(ctx context.Context, queue, list string, e entry, expec
 func (j *Janitor) report(queue, list string, e entry, r Repair, text string) {
 	j.Count(r)
 	log := j.Log.WithFields(logrus.Fields{"queue": queue, "list": list, "task_id": printable([]byte(e.id)), "kind": r.Kind, "action": r.Action})
-	if r.Kind == unreadable || r.Kind == mislabelled {
-		log = log.WithField("size", len(e.raw)).WithField("begins", printable(e.raw))
+	if r.Kind == unreadable || r.Kind == mislabelled || r.Kind == oversized {
+		log = log.WithField("size", e.size).WithField("begins", printable(e.raw))
 	}
-	log.Error(text)
+	j.lines.Log(log, logrus.ErrorLevel, r.Kind, text)
 }
 
 // printable makes a short printable line of any bytes.

@@ -2,11 +2,10 @@ package janitor
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 
-	"github.com/redis/go-redis/v9"
+	"pilotsync/worker/message"
 )
 
 // asynqKey returns one of asynq's keys of a queue.
@@ -38,38 +37,53 @@ func isList(list string) bool { return list == listActive || list == "pending" }
 // entry is an id in a list, and what is stored under it.
 type entry struct {
 	id             string
-	raw            []byte // the message, or Redis's DUMP of a key of the wrong type
+	raw            []byte // the message, or Redis's DUMP of a key of the wrong type; none of a large one
+	size           int    // of all that is stored, in bytes
 	missingMessage bool
 	wrongType      bool // the key isn't a hash
 	unleased       bool // active, without a lease
 }
 
+// large reports whether the entry is a message of which not all was loaded.
+func (e entry) large() bool { return !e.missingMessage && !e.wrongType && e.size > message.MaxSize }
+
 // ids returns about scanLimit ids of a list at most, from a position on, and the position to
 // continue from; 0 is the beginning. An id that stays in the list is found in one round; one
-// that moves may be found twice, or in the next round.
-func (j *Janitor) ids(ctx context.Context, key string, list bool, from uint64) (ids []string, next uint64, err error) {
+// that moves may be found twice, or in the next round. It removes ids that are too long to be
+// loaded.
+func (j *Janitor) ids(ctx context.Context, queue, list string, from uint64) (ids []string, next uint64, err error) {
+	key := asynqKey(queue, list)
+	keys := []string{key, asynqKey(queue, listLease), asynqKey(queue, listActive)}
 	for next = from; len(ids) < j.scanLimit; {
-		var some []string
-		if list {
-			some, err = j.Redis.LRange(ctx, key, int64(next), int64(next)+int64(j.pageSize)-1).Result()
-			if next += uint64(len(some)); len(some) < j.pageSize {
-				next = 0
-			}
-		} else {
-			var scored []string
-			scored, next, err = j.Redis.ZScan(ctx, key, next, "", int64(j.pageSize)).Result()
-			for i := 0; i < len(scored); i += 2 {
-				some = append(some, scored[i])
-			}
-		}
+		reply, err := j.scripts.page.Run(ctx, j.Redis, keys, next, j.pageSize, message.MaxID, asynqKey(queue, "t:")).Slice()
 		if err != nil {
 			return nil, 0, fmt.Errorf("read %s: %w", key, err)
+		}
+		after, some, removed := fmt.Sprint(reply[0]), texts(reply[1]), texts(reply[2])
+		if next, err = strconv.ParseUint(after, 10, 64); err != nil {
+			return nil, 0, fmt.Errorf("read %s: the next position is %q", key, after)
+		}
+		for i := 0; i+2 < len(removed); i += 3 {
+			length, _ := strconv.Atoi(removed[i+1]) // the script wrote a number
+			if err := j.quarantineLongID(ctx, queue, list, removed[i], length); err != nil {
+				return nil, 0, err
+			}
 		}
 		if ids = append(ids, some...); next == 0 {
 			break
 		}
 	}
 	return ids, next, nil
+}
+
+// texts is a list of texts in a script's reply.
+func texts(part any) []string {
+	all, _ := part.([]any)
+	list := make([]string, len(all))
+	for i, v := range all {
+		list[i] = fmt.Sprint(v)
+	}
+	return list
 }
 
 // missingMessageSample reports whether one of the completed tasks that asynq deletes next is missing.
@@ -89,49 +103,41 @@ func (j *Janitor) missingMessageSample(ctx context.Context, queue string) (bool,
 
 // load reads the entries of ids in a list.
 func (j *Janitor) load(ctx context.Context, queue, list string, ids []string) ([]entry, error) {
-	messages, leases := make([]*redis.StringCmd, len(ids)), make([]*redis.FloatCmd, len(ids))
-	_, err := j.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, id := range ids {
-			messages[i] = p.HGet(ctx, asynqKey(queue, "t:"+id), "msg")
-			if list == listActive {
-				leases[i] = p.ZScore(ctx, asynqKey(queue, listLease), id)
-			}
-		}
-		return nil
-	})
-	if err != nil && !answered(err) {
+	args := []any{asynqKey(queue, "t:"), message.MaxSize}
+	for _, id := range ids {
+		args = append(args, id)
+	}
+	reply, err := j.scripts.read.Run(ctx, j.Redis, []string{asynqKey(queue, listLease)}, args...).StringSlice()
+	if err != nil {
 		return nil, fmt.Errorf("read tasks of queue %s: %w", queue, err)
 	}
 	entries := make([]entry, len(ids))
 	for i, id := range ids {
-		entries[i].id = id
-		switch entries[i].raw, err = messages[i].Bytes(); {
-		case errors.Is(err, redis.Nil):
-			entries[i].missingMessage = true
-		case redis.HasErrorPrefix(err, "WRONGTYPE"):
-			entries[i].wrongType = true
-			dump, err := j.Redis.Dump(ctx, asynqKey(queue, "t:"+id)).Result()
-			if err != nil && !errors.Is(err, redis.Nil) {
-				return nil, fmt.Errorf("dump the key of task %q of queue %s: %w", id, queue, err)
+		kind, size, raw, leased := reply[4*i], reply[4*i+1], reply[4*i+2], reply[4*i+3]
+		e := entry{id: id, raw: []byte(raw), unleased: list == listActive && leased == ""}
+		e.size, _ = strconv.Atoi(size) // the script wrote a number
+		switch {
+		case kind != "none" && kind != "hash":
+			e.wrongType = true
+			if e.raw, e.size, err = j.dump(ctx, asynqKey(queue, "t:"+id)); err != nil {
+				return nil, err
 			}
-			entries[i].raw = []byte(dump)
-		case err != nil:
-			return nil, fmt.Errorf("read task %q of queue %s: %w", id, queue, err)
+		case e.size == 0:
+			e.missingMessage = true
 		}
-		if list == listActive {
-			if err := leases[i].Err(); err != nil && !errors.Is(err, redis.Nil) {
-				return nil, fmt.Errorf("read the lease of task %q of queue %s: %w", id, queue, err)
-			} else if err != nil {
-				entries[i].unleased = true
-			}
-		}
+		entries[i] = e
 	}
 	return entries, nil
 }
 
-// answered reports whether a pipeline's error is Redis's answer to one of its commands.
-func answered(err error) bool {
-	return errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "WRONGTYPE")
+// dump returns Redis's DUMP of a key, unless it is too large to load, and its size.
+func (j *Janitor) dump(ctx context.Context, key string) (raw []byte, size int, err error) {
+	reply, err := j.scripts.dump.Run(ctx, j.Redis, []string{key}, rawLimit).StringSlice()
+	if err != nil {
+		return nil, 0, fmt.Errorf("dump the key %.200q: %w", key, err)
+	}
+	size, err = strconv.Atoi(reply[0])
+	return []byte(reply[1]), size, err
 }
 
 // positions returns where the last pass of any worker stopped, by key.

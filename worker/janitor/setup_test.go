@@ -18,6 +18,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"pilotsync/tasks"
 	"pilotsync/test/harness"
@@ -149,14 +150,14 @@ func (f *fixture) leaseEnds(id string, at time.Time) {
 // message returns a message in asynq's encoding, with the given labels.
 func (f *fixture) message(id, queue string) string {
 	f.t.Helper()
-	m := f.janitor.format
-	msg, fields := m.message.New(), m.message.Descriptor().Fields()
-	msg.Set(fields.ByName("type"), protoreflect.ValueOfString("kind"))
-	msg.Set(fields.ByName("payload"), protoreflect.ValueOfBytes([]byte("payload")))
-	msg.Set(fields.ByName("retry"), protoreflect.ValueOfInt32(3))
-	msg.Set(fields.ByName("timeout"), protoreflect.ValueOfInt64(60))
-	msg.Set(m.id, protoreflect.ValueOfString(id))
-	msg.Set(m.queue, protoreflect.ValueOfString(queue))
+	message, err := protoregistry.GlobalTypes.FindMessageByName("asynq.TaskMessage")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	msg := message.New()
+	for name, v := range map[protoreflect.Name]any{"type": "kind", "payload": []byte("payload"), "retry": int32(3), "timeout": int64(60), "id": id, "queue": queue} {
+		msg.Set(message.Descriptor().Fields().ByName(name), protoreflect.ValueOf(v))
+	}
 	raw, err := proto.Marshal(msg.Interface())
 	if err != nil {
 		f.t.Fatal(err)

@@ -80,7 +80,7 @@ func NewWorker(reg prometheus.Registerer) *Worker {
 	m.actions = create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_serverpilot_actions_total",
 		Help: "ServerPilot's actions for writes of lists, read once after a minute, by status: open, success, error (it ended with errors), other."}, []string{"status"})
 	m.repairs = create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_strays_total",
-		Help: "What asynq would have left for ever, by kind: unreadable (message), mislabelled (it lacks its id or queue), hollow (an id without a task), unleased (active without a lease), unregistered (queue); and by what was done: quarantined, relabelled, removed, leased, registered."}, []string{"kind", "action"})
+		Help: "What asynq would have left for ever, by kind: unreadable (message), oversized (message or id), mislabelled (it lacks its id or queue), hollow (an id without a task), unleased (active without a lease), unlisted (in no list), unregistered (queue), wrong_type (key); and by what was done: quarantined, relabelled, removed, leased, returned, registered."}, []string{"kind", "action"})
 	m.showZeros()
 	return m
 }

@@ -101,17 +101,15 @@ func (o Operator) Tasks(ctx context.Context, app string) ([]Task, error) {
 			o.inspector.ListActiveTasks, o.inspector.ListPendingTasks, o.inspector.ListScheduledTasks,
 			o.inspector.ListRetryTasks, o.inspector.ListArchivedTasks, o.inspector.ListCompletedTasks,
 		} {
-			all, err := tasklist.All(ctx, queue, list)
-			if err != nil {
-				return nil, fmt.Errorf("find tasks of app %s on queue %s: %w", app, queue, err)
-			}
-			for _, t := range all {
+			if err := tasklist.Each(ctx, queue, list, func(t *asynq.TaskInfo) {
 				var payload struct {
 					AppID string `json:"app_id"`
 				}
 				if json.Unmarshal(t.Payload, &payload) == nil && payload.AppID == app {
 					found = append(found, Task{Queue: queue, ID: t.ID})
 				}
+			}); err != nil {
+				return nil, fmt.Errorf("find tasks of app %s on queue %s: %w", app, queue, err)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"pilotsync/tasks"
 	"pilotsync/worker/followup"
+	"pilotsync/worker/inspect"
 	"pilotsync/worker/ledger"
 )
 
@@ -23,7 +24,7 @@ type Operator struct {
 
 // New returns an Operator on rdb, which the caller must close.
 func New(rdb redis.UniversalClient) Operator {
-	return Operator{ledger: ledger.New(rdb), enqueuer: followup.New(rdb), inspector: asynq.NewInspectorFromRedisClient(rdb)}
+	return Operator{ledger: ledger.New(rdb), enqueuer: followup.New(rdb), inspector: inspect.New(rdb)}
 }
 
 // Sync enqueues a sync of an app that the ledger knows. It processes what is pending and

@@ -37,7 +37,7 @@ type Client struct {
 
 // Client returns the Redis client for the worker's servers and its follow-up tasks.
 func (p *Poller) Client() Client {
-	c := For(p.rdb)
+	c := For(p.Redis)
 	c.poller = p
 	return c
 }
@@ -76,21 +76,22 @@ func (c Client) script(ctx context.Context, keys []string, args []any, send func
 	}
 	switch op {
 	case opDequeue:
-		return c.dequeue(ctx, q, send)
+		return c.dequeue(ctx, q, keys, args)
 	case opForward:
-		return c.forward(ctx, q, kinds[0], args, send)
+		return c.forward(ctx, q, keys, args)
+	case opExpired:
+		return c.poller.expired(ctx, q, keys, args)
 	case opRequeue:
 		cmd := send()
 		c.publish(ctx, name)
 		return cmd
-	case opComplete:
-		if keep := c.poller.keep[name]; keep > 0 && len(args) > 2 {
-			args[2] = time.Now().Add(keep).Unix() // asynq made args for this call
-		}
 	case opSchedule:
 		return delaying(q, kindScheduled, args, 1, send)
 	case opRetry:
+		c.poller.retried(args)
 		return delaying(q, kindRetry, args, 2, send)
+	case opArchive:
+		c.poller.retried(args)
 	}
 	return send()
 }
@@ -116,7 +117,7 @@ func (c Client) publish(ctx context.Context, queue string) {
 
 // dequeue takes a task, or waits until there may be one. A call that waited isn't sent, since
 // asynq took the time of the task's lease before the call.
-func (c Client) dequeue(ctx context.Context, q *queue, send func() *redis.Cmd) *redis.Cmd {
+func (c Client) dequeue(ctx context.Context, q *queue, keys []string, args []any) *redis.Cmd {
 	wait := q.mustWait()
 	if wait {
 		q.endWait(c.poller.wait(ctx, c.poller.interval, q.ready))
@@ -124,19 +125,24 @@ func (c Client) dequeue(ctx context.Context, q *queue, send func() *redis.Cmd) *
 	if wait || c.poller.isStopping() {
 		return unsent(ctx, nil, redis.Nil)
 	}
-	cmd := send()
-	err := cmd.Err()
+	msg, err := c.poller.take(ctx, q, keys, args)
 	q.setIdle(errors.Is(err, redis.Nil))
-	if err != nil && !errors.Is(err, redis.Nil) && !redis.HasErrorPrefix(err, "NOSCRIPT") {
+	switch {
+	case err == nil:
+		return unsent(ctx, msg, nil)
+	case errors.Is(err, errRefused): // asynq asks for the next one at once
+		err = redis.Nil
+	case !errors.Is(err, redis.Nil):
 		c.poller.wait(ctx, errorDelay, nil)
 	}
-	return cmd
+	return unsent(ctx, nil, err)
 }
 
 // forward moves the tasks of a set that are due to the pending ones, or waits until some are due.
 // asynq asks for the scheduled tasks first, and then for the retries. It repeats each until the
 // answer is 0. A call that waited isn't sent, since asynq took the time before the call.
-func (c Client) forward(ctx context.Context, q *queue, set string, args []any, send func() *redis.Cmd) *redis.Cmd {
+func (c Client) forward(ctx context.Context, q *queue, keys []string, args []any) *redis.Cmd {
+	_, set := parseKey(keys[0])
 	if set == kindScheduled {
 		if delay := q.untilDue(time.Now(), c.poller.interval); delay > 0 {
 			c.poller.wait(ctx, delay, q.dueChanged)
@@ -147,10 +153,9 @@ func (c Client) forward(ctx context.Context, q *queue, set string, args []any, s
 	if !q.isDue(set, time.Unix(at, 0)) || c.poller.isStopping() {
 		return unsent(ctx, int64(0), nil)
 	}
-	cmd := send()
+	cmd := c.poller.scripts.forward.Run(ctx, c.poller.Redis, keys, args[:3:3]...)
 	n, err := cmd.Int64()
 	switch {
-	case redis.HasErrorPrefix(err, "NOSCRIPT"):
 	case err != nil:
 		c.poller.wait(ctx, forwardErrorDelay, nil)
 	case n > 0:

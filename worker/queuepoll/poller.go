@@ -15,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/tasks"
+	"pilotsync/worker/message"
 )
 
 const (
@@ -34,27 +35,43 @@ const forAnyone = " retry"
 //go:embed poll.lua
 var pollSource string
 
+// Config configures a [Poller].
+type Config struct {
+	Redis redis.UniversalClient
+	// Stopping is closed when the worker stops. Then servers stop waiting, and take no further task.
+	Stopping <-chan struct{}
+	// Limits are those of the tasks of each queue.
+	Limits map[string]message.Limits
+	// Refused is called for a task that was taken off a queue although asynq can't have it: its key
+	// isn't a task, or its message is too large or can't be decoded. It is active then, and has a
+	// lease. One whose id is longer than [message.MaxID] was removed: id is the beginning, and
+	// length that of the whole id, in bytes.
+	Refused func(ctx context.Context, queue, id string, length int) error
+	Log     *logrus.Entry
+}
+
 // Poller knows which queues of a worker may have tasks. It only reads from Redis, and a wrong
 // guess costs time only.
 type Poller struct {
-	rdb      redis.UniversalClient
-	log      *logrus.Entry
+	Config
 	queues   map[string]*queue
-	script   *redis.Script
-	stopping <-chan struct{}
-	keep     map[string]time.Duration
+	poll     *redis.Script
+	scripts  takeScripts
+	format   message.Format
 	interval time.Duration // between two polls
 }
 
-// New returns a Poller of all queues. Servers stop waiting when stopping is closed, and take no
-// further task. keep is how long the finished tasks of a queue are kept, whatever the producer
-// wrote into them. A queue without it leaves that to the producer.
-func New(rdb redis.UniversalClient, stopping <-chan struct{}, keep map[string]time.Duration, log *logrus.Entry) *Poller {
-	p := &Poller{rdb: rdb, log: log, keep: keep, queues: map[string]*queue{}, script: redis.NewScript(pollSource), stopping: stopping, interval: pollInterval}
+// New returns a Poller of all queues. It fails only if asynq's message type has changed.
+func New(cfg Config) (*Poller, error) {
+	format, err := message.NewFormat()
+	if err != nil {
+		return nil, err
+	}
+	p := &Poller{Config: cfg, format: format, queues: map[string]*queue{}, poll: redis.NewScript(pollSource), scripts: newTakeScripts(), interval: pollInterval}
 	for _, name := range tasks.Queues() {
 		p.queues[name] = newQueue(name)
 	}
-	return p
+	return p, nil
 }
 
 // Run polls the queues and listens to notifications until ctx ends.
@@ -82,15 +99,15 @@ func (p *Poller) Run(ctx context.Context) {
 // would have found, and the worker's monitor has logged it.
 func (p *Poller) pollAll(ctx context.Context) {
 	replies := map[string]*redis.Cmd{}
-	_, _ = p.rdb.Pipelined(ctx, func(pipe redis.Pipeliner) error {
+	_, _ = p.Redis.Pipelined(ctx, func(pipe redis.Pipeliner) error {
 		for name := range p.queues {
-			replies[name] = p.script.EvalSha(ctx, pipe, pollKeys(name))
+			replies[name] = p.poll.EvalSha(ctx, pipe, pollKeys(name))
 		}
 		return nil
 	})
 	for name, reply := range replies {
 		if redis.HasErrorPrefix(reply.Err(), "NOSCRIPT") {
-			reply = p.script.Eval(ctx, p.rdb, pollKeys(name))
+			reply = p.poll.Eval(ctx, p.Redis, pollKeys(name))
 		}
 		if found, err := reply.Slice(); err == nil && len(found) == 3 {
 			p.queues[name].seen(found, time.Now())
@@ -110,7 +127,7 @@ func (q *queue) seen(reply []any, now time.Time) {
 	}
 	for i, set := range []string{kindScheduled, kindRetry} {
 		text, _ := reply[i+1].(string)
-		if due, err := strconv.ParseFloat(text, 64); err == nil && int64(due) <= now.Unix() {
+		if due, err := strconv.ParseFloat(text, 64); err == nil && due <= float64(now.Unix()) {
 			q.found(set)
 		}
 	}
@@ -121,7 +138,7 @@ func (q *queue) seen(reply []any, now time.Time) {
 func (p *Poller) listen(ctx context.Context, poll func()) {
 	warned := false
 	for ctx.Err() == nil {
-		subscription := p.rdb.Subscribe(ctx, tasks.QueuedChannel)
+		subscription := p.Redis.Subscribe(ctx, tasks.QueuedChannel)
 		_, err := subscription.Receive(ctx)
 		if err == nil {
 			poll()
@@ -131,7 +148,7 @@ func (p *Poller) listen(ctx context.Context, poll func()) {
 		var reply redis.Error
 		if errors.As(err, &reply) && !warned {
 			warned = true
-			p.log.WithError(err).Warnf("Redis refuses the subscription to %s: changes are found within %s instead of at once", tasks.QueuedChannel, p.interval)
+			p.Log.WithError(err).Warnf("Redis refuses the subscription to %s: changes are found within %s instead of at once", tasks.QueuedChannel, p.interval)
 		}
 		select {
 		case <-ctx.Done():
@@ -181,7 +198,7 @@ func (p *Poller) wait(ctx context.Context, limit time.Duration, signal <-chan st
 	case <-signal:
 		return true
 	case <-timer.C:
-	case <-p.stopping:
+	case <-p.Stopping:
 	case <-ctx.Done():
 	}
 	return false
@@ -190,7 +207,7 @@ func (p *Poller) wait(ctx context.Context, limit time.Duration, signal <-chan st
 // isStopping reports whether the worker stops.
 func (p *Poller) isStopping() bool {
 	select {
-	case <-p.stopping:
+	case <-p.Stopping:
 		return true
 	default:
 		return false

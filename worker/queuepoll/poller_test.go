@@ -3,6 +3,7 @@ package queuepoll
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"pilotsync/tasks"
 	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
+	"pilotsync/worker/message"
 )
 
 // never is an interval between polls that is longer than any test.
@@ -28,9 +30,20 @@ type fixture struct {
 	log    *harness.Log
 	handle func(*asynq.Task) error // nil for success
 	stop   func()
+	// handleCtx gets the context of each task; nil for nothing.
+	handleCtx func(context.Context)
 
 	mu      sync.Mutex
 	handled []string
+	refused []string // id and length
+}
+
+// refuse takes what the janitor would put away.
+func (f *fixture) refuse(_ context.Context, queue, id string, length int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.refused = append(f.refused, fmt.Sprintf("%s %.20s %d", queue, id, length))
+	return nil
 }
 
 // setup starts a worker whose client open returns. Each call opens a client of its own.
@@ -43,15 +56,23 @@ func setup(t *testing.T, interval time.Duration, open func() redis.UniversalClie
 	log := logrus.New()
 	log.SetOutput(f.log)
 	stopping := make(chan struct{})
-	poller := New(rdb, stopping, map[string]time.Duration{tasks.QueueLists: time.Hour}, logrus.NewEntry(log))
+	poller, err := New(Config{Redis: rdb, Stopping: stopping, Log: logrus.NewEntry(log), Refused: f.refuse,
+		Limits: map[string]message.Limits{tasks.QueueLists: {Timeout: time.Minute, MaxRetry: 25, Retention: 24 * time.Hour, Keep: time.Hour}}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	poller.interval = interval
 	server := asynq.NewServerFromRedisClient(poller.Client(), asynq.Config{Queues: map[string]int{tasks.QueueLists: 1}, Concurrency: 4,
 		TaskCheckInterval: time.Millisecond, DelayedTaskCheckInterval: 10 * time.Millisecond, LogLevel: asynq.FatalLevel,
 		RetryDelayFunc: func(int, error, *asynq.Task) time.Duration { return time.Second }})
-	if err := server.Start(asynq.HandlerFunc(func(_ context.Context, task *asynq.Task) error {
+	if err := server.Start(asynq.HandlerFunc(func(ctx context.Context, task *asynq.Task) error {
 		f.mu.Lock()
-		defer f.mu.Unlock()
 		f.handled = append(f.handled, task.Type())
+		handleCtx := f.handleCtx
+		f.mu.Unlock()
+		if handleCtx != nil {
+			handleCtx(ctx)
+		}
 		if f.handle != nil {
 			return f.handle(task)
 		}

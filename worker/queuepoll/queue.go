@@ -147,7 +147,8 @@ const (
 	kindScheduled = "scheduled"
 	kindRetry     = "retry"
 	kindActive    = "active"
-	kindCompleted = "completed"
+	kindLease     = "lease"
+	kindArchived  = "archived"
 	kindTask      = "t:"
 )
 
@@ -186,10 +187,11 @@ const (
 	opEnqueue
 	opDequeue
 	opForward // from the scheduled tasks or the retries to the pending ones
+	opExpired // asks for the active tasks of dead workers
 	opRequeue // by a worker that stops
-	opComplete
 	opSchedule
 	opRetry
+	opArchive
 )
 
 // operations has the first keys of each script, by their kinds; empty for any.
@@ -203,9 +205,10 @@ var operations = []struct {
 	{opForward, []string{kindScheduled, kindPending}, 0},
 	{opForward, []string{kindRetry, kindPending}, 0},
 	{opRequeue, []string{kindActive, "", kindPending}, 0},
-	{opComplete, []string{kindActive, "", kindCompleted}, 0},
+	{opExpired, []string{kindLease}, 2},
 	{opSchedule, []string{kindTask, kindScheduled}, 0},
 	{opRetry, []string{kindTask, "", "", kindRetry}, 0},
+	{opArchive, []string{kindTask, "", "", kindArchived}, 0},
 }
 
 // operationOf returns what a script does, by the kinds of its keys and its number of arguments.

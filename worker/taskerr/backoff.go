@@ -9,6 +9,7 @@ import (
 
 	"pilotsync/tasks"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/message"
 )
 
 const (
@@ -19,23 +20,25 @@ const (
 	// Rounding is by how much asynq may shorten a delay, since it rounds down. It is added
 	// to delays that must not be shorter.
 	Rounding = time.Second
-
-	newerDelay = 5 * time.Second // of a task in a format that only newer workers know
 )
 
 // RetryDelay is asynq's RetryDelayFunc. A [NotReadyError] takes precedence over the delay of an
 // error that wraps it. An error without a delay is usually one of Redis, so the task is retried
-// soon.
-func RetryDelay(retried int, err error, _ *asynq.Task) time.Duration {
+// soon. If it lasts, the delays grow with the time since the first retry.
+func RetryDelay(failures int, err error, t *asynq.Task) time.Duration {
 	var retry *RetryAfterError
 	var notReady *NotReadyError
+	var wait *WaitError
+	retried := message.RetriedFor(t.Headers(), time.Now())
 	switch {
 	case errors.As(err, &notReady):
 		return wholeSecond(notReady.Wait, time.Now())
 	case errors.As(err, &retry):
 		return retry.After
+	case errors.As(err, &wait):
+		return wait.delay(retried) + rand.N(time.Second)
 	}
-	return exponential(min(retried, 8)) + rand.N(time.Second)
+	return max(exponential(min(failures, 8)), min(retried/8, MaxBackoff)) + rand.N(time.Second)
 }
 
 // SyncBackoff returns the delay before an app's next sync after the given number of failures

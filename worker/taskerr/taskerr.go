@@ -66,10 +66,11 @@ func Await[T any](ctx context.Context, get func() (T, error)) (T, error) {
 func Permanent(err error) error { return fmt.Errorf("%w: %w", err, asynq.SkipRetry) }
 
 // Undecodable returns the error for a task whose payload can't be decoded. One of a newer
-// release waits for a worker that knows its format; during an upgrade there is one.
+// release waits for a worker that knows its format; during an upgrade there is one. After a week
+// it is archived.
 func Undecodable(err error) error {
 	if errors.Is(err, tasks.ErrNewer) {
-		return RetryAfter(newerDelay, err)
+		return &WaitError{First: newerDelay, GiveUp: true, Err: err}
 	}
 	return Permanent(err)
 }

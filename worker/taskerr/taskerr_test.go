@@ -50,7 +50,7 @@ func TestATaskThatIsNotReadyComesBackAtItsTurn(t *testing.T) {
 	err := NotReady(90*time.Minute, errors.New("the rate limit"))
 	before := time.Now()
 	for _, err := range []error{err, fmt.Errorf("sync: %w", err), RetryAfter(time.Second, err)} {
-		if got := RetryDelay(3, err, nil); got < 90*time.Minute || IsFailure(err) {
+		if got := RetryDelay(3, err, asynq.NewTask("t", nil)); got < 90*time.Minute || IsFailure(err) {
 			t.Errorf("%v: back after %s, failure %v; want at least 90 min, and no failure", err, got, IsFailure(err))
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/tasks"
+	"pilotsync/worker/inspect"
 	"pilotsync/worker/tasklist"
 )
 
@@ -22,7 +23,7 @@ type Events struct{ inspector *asynq.Inspector }
 
 // NewEvents returns the events in rdb, which the caller must close.
 func NewEvents(rdb redis.UniversalClient) Events {
-	return Events{asynq.NewInspectorFromRedisClient(rdb)}
+	return Events{inspect.New(rdb)}
 }
 
 // Delivery is the state of an event's delivery.
@@ -59,12 +60,8 @@ func (e Events) List(ctx context.Context, failed bool) ([]Info, error) {
 	}
 	found := map[string]Info{} // an event may move between lists meanwhile
 	for _, list := range lists {
-		all, err := tasklist.All(ctx, tasks.QueueEvents, list)
-		if err != nil {
+		if err := tasklist.Each(ctx, tasks.QueueEvents, list, func(t *asynq.TaskInfo) { found[t.ID] = infoOf(t) }); err != nil {
 			return nil, fmt.Errorf("list the events: %w", err)
-		}
-		for _, t := range all {
-			found[t.ID] = infoOf(t)
 		}
 	}
 	events := make([]Info, 0, len(found))

@@ -19,6 +19,9 @@ const (
 	// maxAge is how long an event is retried: a WordPress that is down for a weekend misses
 	// no event.
 	maxAge = 48 * time.Hour
+	// maxAhead is how far in the future an event's time may be. Redis's clock and the worker's may
+	// differ; another program may write any time.
+	maxAhead = time.Hour
 	// maxDelay is the longest delay between two requests for an event, unless the webhook
 	// asks for more.
 	maxDelay = time.Hour
@@ -100,6 +103,9 @@ func (s *Sender) Deliver(ctx context.Context, to *Endpoint, e tasks.Event, paylo
 // too old.
 func RetryLater(e tasks.Event, atLeast time.Duration, err error) error {
 	age := time.Since(e.At)
+	if age < -maxAhead {
+		return taskerr.Permanent(fmt.Errorf("its time, %s, is in the future: %w", e.At.Format(time.RFC3339), err))
+	}
 	if age >= maxAge {
 		return taskerr.Permanent(fmt.Errorf("given up after %s: %w", age.Round(time.Minute), err))
 	}
