@@ -74,6 +74,7 @@ func evaluateAttempt(v tasks.Verify, before listsync.Record, facts certcheck.Fac
 	apply(&after, verdict)
 	after.Attempt, after.Limit = v.Attempt, max(facts.Limit, v.Attempt)
 	after.AttemptAt, after.UpdatedAt, after.NextAttemptAt = &now, now, nil
+	after.DNS = facts.SeenDNS()
 	setCertificate(&after, facts)
 	if !verdict.Final {
 		next := now.Add(verifyDelay(delays, v.Attempt+1, after))

@@ -52,6 +52,7 @@ func isRecheckDue(r listsync.Record, v tasks.Verify) bool {
 func evaluateRecheck(before listsync.Record, facts certcheck.Facts, now time.Time) (after listsync.Record, entry listsync.HistoryEntry) {
 	after = before
 	after.Limit = max(facts.Limit, before.Attempt)
+	after.DNS = facts.SeenDNS()
 	setCertificate(&after, facts)
 	last := facts
 	last.Attempt = facts.Limit

@@ -33,8 +33,8 @@ Examples:
 type domainRecords struct {
 	Domain string `json:"domain"`
 	// Known: it is known where DNS should point. Otherwise there are no records.
-	Known   bool                    `json:"address_known"`
-	Records []precheck.RecordStatus `json:"records"`
+	Known   bool                 `json:"address_known"`
+	Records []tasks.RecordStatus `json:"records"`
 	// Delete are the records that DNS has and must not have, of a type that isn't set.
 	Delete []tasks.DNSRecord `json:"delete"`
 }
@@ -46,7 +46,7 @@ func (c *dnsCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		var all []domainRecords
 		t := terminal.Table{Columns: []terminal.Column{{Title: "", Color: markColor}, {Title: "TYPE"}, {Title: "NAME", Min: 16}, {Title: "VALUE", Min: 15}, {Title: "DNS HAS NOW", Min: 15}}}
 		for _, domain := range c.Domains {
-			d := domainRecords{Domain: domain, Records: []precheck.RecordStatus{}, Delete: []tasks.DNSRecord{}}
+			d := domainRecords{Domain: domain, Records: []tasks.RecordStatus{}, Delete: []tasks.DNSRecord{}}
 			probes := map[string]certcheck.Probe{}
 			for _, r := range tasks.DNSRecords(tasks.Names(domain, target.WWW), target.Expected) {
 				probe, probed := probes[r.Name]
@@ -61,7 +61,7 @@ func (c *dnsCmd) Run(ctx context.Context, s *terminal.Streams) error {
 			for _, name := range tasks.Names(domain, target.WWW) {
 				for _, r := range strayRecords(name, d.Records, probes[name], target.Expected) {
 					d.Delete = append(d.Delete, r)
-					t.Add(mark("wrong"), r.Type, r.Name, "(delete)", r.Value)
+					t.Add(mark(tasks.RecordWrong), r.Type, r.Name, "(delete)", r.Value)
 				}
 			}
 			known = known && d.Known
@@ -87,7 +87,7 @@ func (c *dnsCmd) Run(ctx context.Context, s *terminal.Streams) error {
 
 // strayRecords are the addresses of a name that aren't the server's, of a type that none of its
 // records to set has. A forgotten AAAA record is one.
-func strayRecords(name string, set []precheck.RecordStatus, probe certcheck.Probe, expected []netip.Prefix) (stray []tasks.DNSRecord) {
+func strayRecords(name string, set []tasks.RecordStatus, probe certcheck.Probe, expected []netip.Prefix) (stray []tasks.DNSRecord) {
 	if probe.DNS != certcheck.Elsewhere {
 		return nil
 	}
@@ -96,7 +96,7 @@ func strayRecords(name string, set []precheck.RecordStatus, probe certcheck.Prob
 		if !a.Is4() {
 			kind = "AAAA"
 		}
-		isSet := slices.ContainsFunc(set, func(r precheck.RecordStatus) bool { return r.Name == name && (r.Type == kind || r.Type == "CNAME") })
+		isSet := slices.ContainsFunc(set, func(r tasks.RecordStatus) bool { return r.Name == name && (r.Type == kind || r.Type == "CNAME") })
 		if !isSet && !slices.ContainsFunc(expected, func(p netip.Prefix) bool { return p.Contains(a) }) {
 			stray = append(stray, tasks.DNSRecord{Action: tasks.RecordDelete, Type: kind, Name: name, Value: a.String()})
 		}
@@ -105,15 +105,15 @@ func strayRecords(name string, set []precheck.RecordStatus, probe certcheck.Prob
 }
 
 // describeFound says what DNS has in a record's place.
-func describeFound(s precheck.RecordStatus, probe certcheck.Probe) string {
+func describeFound(s tasks.RecordStatus, probe certcheck.Probe) string {
 	switch found := strings.Join(s.Found, ", "); s.Status {
-	case "proxied":
+	case tasks.RecordProxied:
 		return found + " (" + probe.Provider + ")"
-	case "unknown":
+	case tasks.RecordUnknown:
 		return "no answer: " + probe.DNSDetail
-	case "optional":
+	case tasks.RecordOptional:
 		return "nothing; not needed"
-	case "missing":
+	case tasks.RecordMissing:
 		if probe.Alias != "" {
 			return "an alias of " + probe.Alias + ", which has no address"
 		}
@@ -126,11 +126,11 @@ func describeFound(s precheck.RecordStatus, probe certcheck.Probe) string {
 // mark is a tick, a cross, or a question mark where DNS can't tell.
 func mark(status string) string {
 	switch status {
-	case "right":
+	case tasks.RecordRight:
 		return "✓"
-	case "missing", "wrong":
+	case tasks.RecordMissing, tasks.RecordWrong:
 		return "✗"
-	case "optional":
+	case tasks.RecordOptional:
 		return "–"
 	}
 	return "?"

@@ -157,7 +157,7 @@ func TestOnlyActorsActAndTheHistoryNamesThem(t *testing.T) {
 	b.open(path)
 	// All attempts failed; now the name's DNS is right.
 	w.sim.SetBehaviour("nodns-shop.example.com", simulator.Behaviour{})
-	b.do(click("#do-verify summary"), click("#do-verify button"))
+	b.do(click("#verify button"))
 	b.awaitTrue(`document.body.innerText.includes("Verification requested") && location.search === "?asked=verify"`)
 	b.awaitTrue(`document.querySelector("#state .badge").textContent === "Done"`)
 	b.awaitTrue(`document.querySelector("#history").innerText.includes("by ada")`)

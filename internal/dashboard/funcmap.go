@@ -31,6 +31,7 @@ func funcMap() template.FuncMap {
 		"appRows":    func(now time.Time, apps []ledger.App) appRows { return appRows{now, apps} },
 		"firstApps":  func(apps []string) firstOf[string] { return newFirstOf(maxNotices, apps) },
 		"writeLabel": writeLabel,
+		"markOf":     markOf,
 		"addForm":    func(app string) addPage { return addPage{App: app} },
 		"join":       func(lines []string) string { return strings.Join(lines, "\n") },
 		"stateURL":   func(s tasks.State) string { return search{States: []tasks.State{s}}.url(nil) },
@@ -48,6 +49,14 @@ func (m moment) RFC3339() string { return m.T.UTC().Format(time.RFC3339) }
 
 // Full is the date and time in UTC.
 func (m moment) Full() string { return m.T.UTC().Format("2006-01-02 15:04:05 UTC") }
+
+// Clock is the time of day in UTC, with the date if it isn't today.
+func (m moment) Clock() string {
+	if t, now := m.T.UTC(), m.Now.UTC(); t.YearDay() != now.YearDay() || t.Year() != now.Year() {
+		return t.Format("2006-01-02 15:04 UTC")
+	}
+	return m.T.UTC().Format("15:04 UTC")
+}
 
 // Relative is "just now", "3 min ago", "in 2 h".
 func (m moment) Relative() string {

@@ -33,7 +33,7 @@ type addPage struct {
 type checkedDomain struct {
 	tasks.CheckResult
 	// Changes are the DNS records to change, if DNS is wrong.
-	Changes []tasks.DNSRecord
+	Changes []tasks.RecordStatus
 }
 
 // Sentence is the cause as a sentence.
@@ -94,7 +94,7 @@ func (p *pageServer) checkDomains(w http.ResponseWriter, r *http.Request) error 
 	}
 	for i, result := range results {
 		result.Domain = targets[i].Domain
-		body.Checked = append(body.Checked, checkedDomain{result, tasks.RecordsToChange(result.Names, result.Problems)})
+		body.Checked = append(body.Checked, checkedDomain{result, tasks.AllRecords(result.Names, nil, result.Problems)})
 	}
 	return p.render(w, r, http.StatusOK, "add", layoutData{Title: "Add domains to " + app, Section: "/apps", Body: body})
 }

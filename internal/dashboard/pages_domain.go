@@ -18,7 +18,7 @@ type domainPage struct {
 	ledger.View
 	App     ledger.App
 	Reason  string
-	Records []tasks.DNSRecord // to change, if DNS is wrong
+	Records dnsRecords
 	Steps   []progressStep
 	History []listsync.HistoryEntry
 	Tasks   []taskLink
@@ -65,7 +65,7 @@ func (p *pageServer) domain(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	body.Reason = sentence(view.Reason)
-	body.Records = tasks.RecordsToChange(view.Names, view.Record.Problems())
+	body.Records = recordsOf(view)
 	body.CanVerify = canVerify(view)
 	body.CanAdd, body.CanRemove = true, view.State != tasks.Removed
 	if body.Tasks, err = p.queues.Tasks(ctx, tasksOf(view)...); err != nil {

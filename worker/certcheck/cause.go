@@ -99,6 +99,21 @@ func (f Facts) ExpectedTexts() (shown []string) {
 	return shown
 }
 
+// SeenDNS returns what was seen in DNS of the names that were probed; nil if it isn't known where
+// they should point.
+func (f Facts) SeenDNS() *tasks.SeenDNS {
+	if len(f.Expected) == 0 {
+		return nil
+	}
+	seen := &tasks.SeenDNS{Expected: f.ExpectedTexts()}
+	for _, name := range f.Names {
+		if probe, ok := f.Probes[name]; ok {
+			seen.Names = append(seen.Names, probe.SeenDNS())
+		}
+	}
+	return seen
+}
+
 func shownPrefix(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return p.Addr().String()

@@ -3,6 +3,8 @@ package certcheck
 import (
 	"net/netip"
 	"time"
+
+	"pilotsync/tasks"
 )
 
 // DNSStatus says where a name's addresses are.
@@ -90,6 +92,15 @@ type Probe struct {
 // site's, and a browser would accept the certificate.
 func (p Probe) Good() bool {
 	return p.TLS == Valid && (p.DNS == PointsHere || p.DNS == Proxied && p.Site != OtherSite)
+}
+
+// SeenDNS returns what the probe saw in DNS.
+func (p Probe) SeenDNS() tasks.SeenName {
+	seen := tasks.SeenName{Name: p.Name, Provider: p.Provider, NoAnswer: p.DNS == DNSUnknown || p.DNS == Bogus}
+	for _, a := range p.Addresses[:min(len(p.Addresses), tasks.MaxParamItems)] {
+		seen.Has = append(seen.Has, a.String())
+	}
+	return seen
 }
 
 // tlsProblem describes a failed handshake, as a clause.

@@ -124,7 +124,7 @@ func (p *planner) listed(c *candidate, r Record) Outcome {
 		happened.Code = tasks.CauseAlreadyListed
 	}
 	if isNew {
-		r.Certificate = nil
+		r.Certificate, r.DNS = nil, nil
 	}
 	if tasks.IsWildcard(c.domain) {
 		r.State = tasks.DoneWithoutSSL

@@ -48,12 +48,15 @@ type Record struct {
 	Limit int `json:"limit,omitempty"`
 	// SeenPointing: in an attempt of this verification, DNS pointed to the app's server, or the
 	// domain worked behind a proxy.
-	SeenPointing  bool       `json:"pointed_here,omitempty"`
-	Certificate   *Cert      `json:"certificate,omitempty"`
-	RequestedAt   time.Time  `json:"requested_at"`
-	UpdatedAt     time.Time  `json:"updated_at"`
-	AttemptAt     *time.Time `json:"attempt_at,omitempty"`
-	NextAttemptAt *time.Time `json:"next_attempt_at,omitempty"`
+	SeenPointing bool `json:"pointed_here,omitempty"`
+	// DNS is what the last check saw in DNS; nil if there was none, if a worker of an earlier
+	// release made it, or if it isn't known where the names should point.
+	DNS           *tasks.SeenDNS `json:"dns,omitempty"`
+	Certificate   *Cert          `json:"certificate,omitempty"`
+	RequestedAt   time.Time      `json:"requested_at"`
+	UpdatedAt     time.Time      `json:"updated_at"`
+	AttemptAt     *time.Time     `json:"attempt_at,omitempty"`
+	NextAttemptAt *time.Time     `json:"next_attempt_at,omitempty"`
 
 	// A domain whose verification has ended is rechecked.
 	EndedAt   *time.Time `json:"ended_at,omitempty"` // when it ended

@@ -30,6 +30,9 @@ func TestARecordIsJudgedLikeAVerificationDoes(t *testing.T) {
 		{"no answer", "A", "198.51.100.4", certcheck.DNSUnknown, "", "unknown", ""},
 	} {
 		probe := certcheck.Probe{DNS: test.dns}
+		if test.dns == certcheck.Proxied {
+			probe.Provider = "Cloudflare"
+		}
 		for _, a := range strings.Fields(test.addresses) {
 			probe.Addresses = append(probe.Addresses, netip.MustParseAddr(a))
 		}

@@ -15,6 +15,9 @@
   function update(doc) {
     for (const now of document.querySelectorAll("[data-live]")) {
       const next = doc.getElementById(now.id);
+      for (const open of now.querySelectorAll("details[open][id]")) { // what the user opened stays open
+        next?.querySelector("#" + CSS.escape(open.id))?.setAttribute("open", "");
+      }
       if (!next || next.innerHTML === now.innerHTML && next.className === now.className) continue;
       if (now.querySelector("details[open] form")) continue; // the user is about to act
       const focus = now.contains(document.activeElement) ? selectorOf(document.activeElement) : "";
@@ -129,21 +132,24 @@
     addEventListener("pagehide", () => { button.textContent = label; }, { once: true }); // the page may be shown again
   });
 
-  // Copies what is before a button. Over plain HTTP a browser has no clipboard API.
+  // Copies the element that a button names, or what is before it. Over plain HTTP a browser has no clipboard API.
   document.addEventListener("click", async ({ target }) => {
     const button = target.closest("[data-copy]");
     if (!button) return;
-    const code = button.previousElementSibling;
+    const code = document.getElementById(button.dataset.copy) || button.previousElementSibling;
     let copied = true;
     try {
       await navigator.clipboard.writeText(code.textContent);
     } catch {
+      code.closest("details")?.setAttribute("open", ""); // what isn't shown can't be selected
       getSelection().selectAllChildren(code); // stays selected for Ctrl-C if copying fails
       copied = document.execCommand("copy");
     }
-    const label = button.firstChild;
+    const label = button.firstChild, before = label.data;
+    if (button.dataset.copying) return; // the label says so already
+    button.dataset.copying = "1";
     label.data = copied ? "Copied" : "Press Ctrl-C";
-    setTimeout(() => { label.data = "Copy"; }, 2 * minInterval);
+    setTimeout(() => { label.data = before; delete button.dataset.copying; }, 2 * minInterval);
   });
 
   // A slash focuses the search, and Escape closes an open menu.
