@@ -117,17 +117,15 @@ func (j *Janitor) scanAll(ctx context.Context) error {
 	errs := []error{j.repairSharedKeys(ctx)}
 	lost := false // a list with tasks may have been overwritten
 	for _, queue := range tasks.Queues() {
-		overwritten, err := j.register(ctx, queue)
+		lists, overwritten, err := j.register(ctx, queue)
+		if err != nil {
+			lists = taskLists()
+		}
 		lost = lost || overwritten
 		errs = append(errs, err)
-		for _, list := range scannedLists() {
-			errs = append(errs, j.scanList(ctx, queue, list, at[asynqKey(queue, list)]))
+		for _, list := range lists { // an idle queue has none
+			errs = append(errs, j.scan(ctx, queue, list, at[asynqKey(queue, list)]))
 		}
-		missing, err := j.missingMessageSample(ctx, queue)
-		if missing {
-			err = j.scanList(ctx, queue, listCompleted, at[asynqKey(queue, listCompleted)])
-		}
-		errs = append(errs, err)
 	}
 	return errors.Join(append(errs, j.returnUnlisted(ctx, at, lost))...)
 }
@@ -135,28 +133,38 @@ func (j *Janitor) scanAll(ctx context.Context) error {
 // Register makes a queue known to asynq's inspector. asynq does that once in each process, so
 // after Redis lost its data asynqmon would show none of the queues, nor their new tasks.
 func (j *Janitor) Register(ctx context.Context, queue string) error {
-	_, err := j.register(ctx, queue)
+	_, _, err := j.register(ctx, queue)
 	return err
 }
 
-// register registers a queue, after it has repaired the queue's keys. It reports whether one of them
-// was overwritten that had tasks.
-func (j *Janitor) register(ctx context.Context, queue string) (overwritten bool, err error) {
+// register registers a queue, after it has repaired the queue's keys. It returns the queue's lists of
+// tasks, and whether one of them was overwritten.
+func (j *Janitor) register(ctx context.Context, queue string) (lists []string, overwritten bool, err error) {
 	// Producers register a queue before its first task. Tasks that come after this check have
 	// registered theirs, and are no sign of a loss.
-	exists, overwritten, err := j.repairKeys(ctx, queue)
+	lists, overwritten, err = j.repairKeys(ctx, queue)
 	if err != nil {
-		return overwritten, err
+		return nil, overwritten, err
 	}
 	added, err := j.Redis.SAdd(ctx, queuesKey, queue).Result()
 	if err != nil {
-		return overwritten, fmt.Errorf("register queue %s: %w", queue, err)
+		return lists, overwritten, fmt.Errorf("register queue %s: %w", queue, err)
 	}
-	if added == 1 && exists { // otherwise the queue is new
+	if added == 1 && len(lists) > 0 { // otherwise the queue is new
 		j.Count(Repair{unregistered, registered})
 		j.Log.WithField("queue", queue).Error("asynq didn't know a queue that has tasks; it does again (did Redis lose its data?)")
 	}
-	return overwritten, nil
+	return lists, overwritten, nil
+}
+
+// scan scans a list from a position on; of completed tasks only if a sample lacks one.
+func (j *Janitor) scan(ctx context.Context, queue, list string, from uint64) error {
+	if list == listCompleted {
+		if missing, err := j.missingMessageSample(ctx, queue); err != nil || !missing {
+			return err
+		}
+	}
+	return j.scanList(ctx, queue, list, from)
 }
 
 // scanList scans a list from a position on.

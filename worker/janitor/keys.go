@@ -3,7 +3,6 @@ package janitor
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -42,22 +41,26 @@ func queueKeys(queue string, now time.Time) []typedKey {
 }
 
 // repairKeys puts those keys of a queue into the quarantine that have the wrong type. It returns
-// whether the queue has a list of tasks, and whether one of the wrong type was in the place of one.
-func (j *Janitor) repairKeys(ctx context.Context, queue string) (exists, overwritten bool, err error) {
+// those of taskLists that the queue has, and whether a key of the wrong type was in the place of one.
+func (j *Janitor) repairKeys(ctx context.Context, queue string) (lists []string, overwritten bool, err error) {
 	keys := queueKeys(queue, time.Now())
 	wrong, existing, err := j.checkKeys(ctx, "find", keys)
 	if err != nil {
-		return false, false, fmt.Errorf("check the keys of queue %s: %w", queue, err)
+		return nil, false, fmt.Errorf("check the keys of queue %s: %w", queue, err)
 	}
-	isTaskList := func(i int) bool { return i < len(taskLists()) }
-	exists = slices.ContainsFunc(existing, func(i int) bool { return isTaskList(i) && wrong[i] == "" })
+	all := taskLists()
+	for _, i := range existing {
+		if i < len(all) && wrong[i] == "" {
+			lists = append(lists, all[i])
+		}
+	}
 	for i, kind := range wrong {
 		if err := j.quarantineKey(ctx, queue, keys[i], kind); err != nil {
-			return false, false, err
+			return nil, false, err
 		}
-		overwritten = overwritten || isTaskList(i)
+		overwritten = overwritten || i < len(all)
 	}
-	return exists, overwritten, nil
+	return lists, overwritten, nil
 }
 
 // repairSharedKeys does the same for the keys that aren't of one queue.
