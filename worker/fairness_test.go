@@ -54,6 +54,31 @@ func TestAnAccountsChangesDelayNoOtherAccount(t *testing.T) {
 	}
 }
 
+func TestASlotsWaitRisesWithTheBacklogAndEnds(t *testing.T) {
+	t.Parallel()
+	f, many, other, cfg := twoAccounts(t, 0)
+	cfg.Concurrency = 4
+	f.sim.SetFaults(simulator.Faults{Slow: 1, SlowFor: 600 * time.Millisecond}) // two calls outlast the wait in a slot
+	reg := f.withMetrics(&cfg)
+	wait := func() float64 { return f.scrape(reg)[`pilotsync_slot_wait_seconds{kind="account"}`] }
+	f.start(cfg)
+	if got := wait(); got != 0 {
+		t.Errorf("nothing is to be done, and the wait for a slot is %v s", got)
+	}
+	for _, app := range append(many, other) {
+		f.add(app, "www.shop.example.com")
+	}
+	longest := 0.0
+	f.await("all domains are listed", func() bool {
+		longest = max(longest, wait())
+		return f.listedApps(append(many, other)) == len(many)+1
+	})
+	if longest < 4 { // 40 apps, 4 at a time, a second each
+		t.Errorf("the longest wait for a slot was %v s, want 4 s or more", longest)
+	}
+	f.await("no task waits for a slot", func() bool { return wait() == 0 })
+}
+
 // listedApps is the number of apps whose list isn't empty.
 func (f *fixture) listedApps(apps []string) (n int) {
 	for _, app := range apps {

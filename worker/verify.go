@@ -37,10 +37,10 @@ func (h *verifyHandler) handle(ctx context.Context, t *asynq.Task) error {
 	if err != nil {
 		return h.unserved(ctx, v, err)
 	}
-	served := h.registry.Load()
+	served, limited := h.registry.Load(), client.Limiter.VerificationsLimited
 	for _, enter := range []func() (func(), error){
-		func() (func(), error) { return h.apps.Enter(ctx, v.AppID, len(served.Apps) == 1) },
-		func() (func(), error) { return h.accounts.Enter(ctx, client.ID, served.OneAccount()) },
+		func() (func(), error) { return h.apps.Enter(ctx, v.AppID, len(served.Apps) == 1, limited) },
+		func() (func(), error) { return h.accounts.Enter(ctx, client.ID, served.OneAccount(), limited) },
 	} {
 		leave, err := enter()
 		if err != nil {

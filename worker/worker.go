@@ -99,7 +99,7 @@ func New(cfg Config) (*Worker, error) {
 	if w.janitor, err = janitor.New(janitor.Config{Redis: cfg.Redis, Log: log, Count: m.Repaired, Down: w.monitor.Down}); err != nil {
 		return nil, err
 	}
-	w.sender = webhook.NewSender(cfg.Redis, m.EventSent, log)
+	w.sender = webhook.NewSender(cfg.Redis, m.EventSent, &m.EndpointWaits, log)
 	if w.poller, err = queuepoll.New(queuepoll.Config{Redis: cfg.Redis, Stopping: w.stopping, Limits: taskLimits(cfg.KeepFinished), Refused: w.janitor.PutAway, Log: log}); err != nil {
 		return nil, err
 	}
@@ -129,11 +129,11 @@ func New(cfg Config) (*Worker, error) {
 	w.reconciler = &reconciler{mode: cmp.Or(cfg.Reconcile, Repair), ledger: l, registry: w.registry, syncer: syncer,
 		enqueuer: enqueuer, metrics: m, log: log}
 	changes := &changeHandler{ledger: l, enqueuer: enqueuer, metrics: m, log: log}
-	syncs := &syncHandler{shares: share.Group{Kind: "account", Size: cfg.Concurrency, MaxWait: shareMaxWait, Stopping: w.stopping}, registry: w.registry, ledger: l, syncer: syncer, reconciler: w.reconciler, enqueuer: enqueuer,
+	syncs := &syncHandler{shares: share.Group{Kind: "account", Size: cfg.Concurrency, MaxWait: shareMaxWait, Postponed: m.AccountWaits.Add, Stopping: w.stopping}, registry: w.registry, ledger: l, syncer: syncer, reconciler: w.reconciler, enqueuer: enqueuer,
 		outbox: outbox, states: states, metrics: m, dryRun: cfg.DryRun, log: log}
 	verifications := &verifyHandler{
-		accounts: share.Group{Kind: "account", Size: accountVerifySlots, MaxWait: shareMaxWait, Stopping: w.stopping},
-		apps:     share.Group{Kind: "app", Size: appVerifySlots, MaxWait: shareMaxWait, Stopping: w.stopping},
+		accounts: share.Group{Kind: "account", Size: accountVerifySlots, MaxWait: shareMaxWait, Postponed: m.AccountWaits.Add, Stopping: w.stopping},
+		apps:     share.Group{Kind: "app", Size: appVerifySlots, MaxWait: shareMaxWait, Postponed: m.AppWaits.Add, Stopping: w.stopping},
 		registry: w.registry, ledger: l, stopping: w.stopping, verifier: &verifier{
 			collector: &collector{
 				apps: apps, shared: shared, registry: w.registry, ledger: l, enqueuer: enqueuer,

@@ -81,6 +81,12 @@ func (l *Limiter) TryVerify(ctx context.Context, app string, urgent bool) (wait 
 	return l.try(ctx, &l.verifications, app, urgent, 1, l.verify, l.account)
 }
 
+// SyncsLimited reports whether syncs in this process wait for the rate limit.
+func (l *Limiter) SyncsLimited() bool { return l.syncs.limited(time.Now()) }
+
+// VerificationsLimited reports whether verifications in this process wait for the rate limit.
+func (l *Limiter) VerificationsLimited() bool { return l.verifications.limited(time.Now()) }
+
 func (l *Limiter) try(ctx context.Context, line *line, app string, urgent bool, n int, buckets ...bucket) (time.Duration, error) {
 	if l.tokens == nil {
 		return 0, nil
@@ -153,7 +159,9 @@ func (l *Limiter) take(ctx context.Context, b bucket, n int) error {
 		}
 		// With jitter, workers don't all ask at the same time.
 		wait := max(res.RetryAfter, time.Millisecond)
-		timer := time.NewTimer(wait + rand.N(wait/10+1))
+		wait += rand.N(wait/10 + 1)
+		l.verifications.waits(wait, time.Now())
+		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

@@ -138,6 +138,51 @@ func TestFurtherCallsComeBeforeFirstOnes(t *testing.T) {
 	}
 }
 
+func TestTheLimiterKnowsWhoWaitsForIt(t *testing.T) {
+	t.Parallel()
+	m, connect := startRedis(t)
+	m.SetTime(time.Now()) // so that no further call is allowed
+	l := NewLimiter(connect(), testClient, 1)
+	limited := func(syncs, verifications bool) {
+		t.Helper()
+		if l.SyncsLimited() != syncs || l.VerificationsLimited() != verifications {
+			t.Errorf("syncs limited: %v, verifications: %v; want %v, %v", l.SyncsLimited(), l.VerificationsLimited(), syncs, verifications)
+		}
+	}
+	try := func(refused bool, call func(context.Context, string, bool) (time.Duration, error), app string) {
+		t.Helper()
+		if wait, err := call(t.Context(), app, true); err != nil || (wait > 0) != refused {
+			t.Errorf("%s: wait %s, %v", app, wait, err)
+		}
+	}
+	try(false, l.TryVerify, "app0")
+	limited(false, false)
+	for i := range 30 {
+		try(true, l.TryVerify, fmt.Sprint("app", i))
+	}
+	limited(false, true)
+	for i := range 30 {
+		try(true, l.TrySync, fmt.Sprint("app", i))
+	}
+	limited(true, true)
+
+	waiting := NewLimiter(connect(), testClient, 1)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- waiting.WaitBegun(ctx) }()
+	for !waiting.VerificationsLimited() { // until the test times out
+		select {
+		case err := <-ended:
+			t.Fatal("a verification's further call didn't wait: ", err)
+		case <-time.After(time.Millisecond):
+		}
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
 func TestAccountsHaveSeparateBuckets(t *testing.T) {
 	t.Parallel()
 	m, connect := startRedis(t)

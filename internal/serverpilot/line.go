@@ -21,6 +21,8 @@ type line struct {
 	turns map[string]turn // by app
 	// From then on there is no turn of an urgent task, or of another one.
 	urgentEnd, end time.Time
+	// waitEnd is when a caller that waits without a turn tries again.
+	waitEnd time.Time
 }
 
 type turn struct {
@@ -73,6 +75,20 @@ func (l *line) refused(app string, urgent bool, wait time.Duration, now time.Tim
 	} else {
 		l.end = latest(l.end, next)
 	}
+}
+
+// waits records that a caller waits without a turn.
+func (l *line) waits(wait time.Duration, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waitEnd = latest(l.waitEnd, now.Add(wait))
+}
+
+// limited reports whether an app or a caller has to wait.
+func (l *line) limited(now time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return latest(latest(l.urgentEnd, l.end), l.waitEnd).After(now)
 }
 
 func (l *line) set(app string, t turn) {

@@ -10,6 +10,7 @@ import (
 	"pilotsync/tasks"
 	"pilotsync/worker/janitor"
 	"pilotsync/worker/listsync"
+	"pilotsync/worker/share"
 	"pilotsync/worker/webhook"
 )
 
@@ -30,6 +31,9 @@ type Worker struct {
 	recovered, repairs, actions *prometheus.CounterVec
 	drift                       *prometheus.GaugeVec
 	dryRun                      prometheus.Gauge
+
+	// AppWaits, AccountWaits and EndpointWaits get the tasks that wait for a slot of such an owner.
+	AppWaits, AccountWaits, EndpointWaits share.Waits
 }
 
 // NewWorker registers a worker's metrics with reg. It panics if they are already registered.
@@ -81,6 +85,11 @@ func NewWorker(reg prometheus.Registerer) *Worker {
 		Help: "ServerPilot's actions for writes of lists, read once after a minute, by status: open, success, error (it ended with errors), other."}, []string{"status"})
 	m.repairs = create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_strays_total",
 		Help: "What asynq would have left for ever, by kind: unreadable (message), oversized (message or id), mislabelled (it lacks its id or queue), hollow (an id without a task), unleased (active without a lease), unlisted (in no list), unregistered (queue), wrong_type (key); and by what was done: quarantined, relabelled, removed, leased, returned, registered."}, []string{"kind", "action"})
+	for kind, waits := range map[string]*share.Waits{"app": &m.AppWaits, "account": &m.AccountWaits, "endpoint": &m.EndpointWaits} {
+		create.NewGaugeFunc(prometheus.GaugeOpts{Name: "pilotsync_slot_wait_seconds", ConstLabels: prometheus.Labels{"kind": kind},
+			Help: "The longest wait for a slot of its app, account or endpoint, of the tasks that this worker has postponed: from when the task asked for one until it is handed out again. 0 if none waits. Waiting for ServerPilot's rate limit doesn't count."},
+			func() float64 { return waits.Longest().Seconds() })
+	}
 	m.showZeros()
 	return m
 }

@@ -2,7 +2,7 @@
 // backlog leaves slots to the others. While its tasks are quick they wait for their share, which
 // keeps its throughput. Once they aren't, they give their slots back and are handed out later. An
 // owner that is alone keeps its slots: its other tasks then stay on the queue, whose latency says
-// that more workers are needed.
+// that more workers are needed. Of those that are handed out later [Waits] says it.
 package share
 
 import (
@@ -34,15 +34,17 @@ func New(owner string, size int, maxWait time.Duration) *Share {
 }
 
 // Enter returns nil if a task may run; then leave must be called. Otherwise the error is a
-// [taskerr.NotReadyError] or that of ctx.
-func (s *Share) Enter(ctx context.Context) (leave func(), err error) {
+// [taskerr.NotReadyError] or that of ctx. With a NotReadyError the task is postponed: postponed is
+// called with the time of this call, and the time when the task comes back.
+func (s *Share) Enter(ctx context.Context, postponed func(since, until time.Time)) (leave func(), err error) {
 	select {
 	case s.slots <- struct{}{}:
 		return s.leaveAfter(time.Now()), nil
 	default:
 	}
+	began := time.Now()
 	if s.isSlow() {
-		return nil, s.later(time.Now())
+		return nil, s.postpone(began, postponed)
 	}
 	timer := time.NewTimer(s.maxWait)
 	defer timer.Stop()
@@ -51,7 +53,7 @@ func (s *Share) Enter(ctx context.Context) (leave func(), err error) {
 		return s.leaveAfter(time.Now()), nil
 	case <-timer.C:
 		s.setSlow()
-		return nil, s.later(time.Now())
+		return nil, s.postpone(began, postponed)
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for a slot of %s: %w", s.owner, ctx.Err())
 	}
@@ -92,9 +94,17 @@ func (s *Share) leaveAfter(began time.Time) func() {
 	}
 }
 
-// later returns the error of a task that finds no slot. Tasks come back one by one, a little
-// faster than slots are left, so that none stays free; but none before the next second.
-func (s *Share) later(now time.Time) error {
+// postpone returns the error of a task that has waited since then, and finds no slot.
+func (s *Share) postpone(since time.Time, postponed func(since, until time.Time)) error {
+	now := time.Now()
+	at := s.nextTurn(now)
+	postponed(since, at)
+	return taskerr.NotReady(at.Sub(now), fmt.Errorf("%s has its share of the slots: %w", s.owner, listsync.ErrYield))
+}
+
+// nextTurn returns when a task comes back. Tasks do so one by one, a little faster than slots are
+// left, so that none stays free; but none before the next second.
+func (s *Share) nextTurn(now time.Time) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := now.Add(time.Second)
@@ -102,7 +112,7 @@ func (s *Share) later(now time.Time) error {
 		at = s.end
 	}
 	s.end = at.Add(max(s.took, time.Second) * 4 / 5 / time.Duration(cap(s.slots)))
-	return taskerr.NotReady(at.Sub(now), fmt.Errorf("%s has its share of the slots: %w", s.owner, listsync.ErrYield))
+	return at
 }
 
 // Group has a share for each key, such as an app's id. Its fields must not change after the first
@@ -111,6 +121,8 @@ type Group struct {
 	Kind    string // before the key, for errors
 	Size    int
 	MaxWait time.Duration
+	// Postponed is called for each task that comes back later for want of a slot, see [Share.Enter].
+	Postponed func(since, until time.Time)
 	// Stopping is closed to stop: no task waits then.
 	Stopping <-chan struct{}
 
@@ -118,8 +130,9 @@ type Group struct {
 	shares map[string]*Share
 }
 
-// Enter is [Share.Enter] of the key's share, or [Share.Await] if there is no other key.
-func (g *Group) Enter(ctx context.Context, key string, alone bool) (leave func(), err error) {
+// Enter is [Share.Enter] of the key's share, or [Share.Await] if there is no other key. Postponed isn't
+// called while limited returns true: then more slots wouldn't help the key's tasks.
+func (g *Group) Enter(ctx context.Context, key string, alone bool, limited func() bool) (leave func(), err error) {
 	g.mu.Lock()
 	s := g.shares[key]
 	if s == nil {
@@ -133,5 +146,9 @@ func (g *Group) Enter(ctx context.Context, key string, alone bool) (leave func()
 	if alone {
 		return s.Await(ctx, g.Stopping)
 	}
-	return s.Enter(ctx)
+	return s.Enter(ctx, func(since, until time.Time) {
+		if !limited() {
+			g.Postponed(since, until)
+		}
+	})
 }

@@ -20,13 +20,17 @@ func wait(t *testing.T, err error) time.Duration {
 	return notReady.Wait
 }
 
+func uncounted(_, _ time.Time) {}
+
+func never() bool { return false }
+
 func TestQuickTasksWaitForTheirShare(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := New("app a", 2, time.Second)
 		var running sync.WaitGroup
 		for range 20 { // each waits for an earlier one
-			leave, err := s.Enter(t.Context())
+			leave, err := s.Enter(t.Context(), uncounted)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -43,39 +47,39 @@ func TestTasksBehindSlowOnesComeBackLater(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := New("app a", 2, time.Second)
-		first, err1 := s.Enter(t.Context())
-		second, err2 := s.Enter(t.Context())
+		first, err1 := s.Enter(t.Context(), uncounted)
+		second, err2 := s.Enter(t.Context(), uncounted)
 		if err := errors.Join(err1, err2); err != nil {
 			t.Fatal(err)
 		}
 		began := time.Now()
-		_, err := s.Enter(t.Context())
+		_, err := s.Enter(t.Context(), uncounted)
 		if time.Since(began) != time.Second || wait(t, err) != time.Second {
 			t.Errorf("the first one gave up after %s, and comes back after %s; want a second for both", time.Since(began), wait(t, err))
 		}
 		began = time.Now()
 		for i := range 1000 { // 2 slots, a second each, a fifth more
-			_, err := s.Enter(t.Context())
+			_, err := s.Enter(t.Context(), uncounted)
 			if want := time.Second + time.Duration(i+1)*400*time.Millisecond; wait(t, err) != want || !time.Now().Equal(began) {
 				t.Fatalf("task %d waited %s, and comes back after %s; want at once, %s", i, time.Since(began), wait(t, err), want)
 			}
 		}
 		time.Sleep(10 * time.Second)
 		first()
-		third, err := s.Enter(t.Context())
+		third, err := s.Enter(t.Context(), uncounted)
 		if err != nil {
 			t.Fatalf("there is a free slot: %v", err)
 		}
 		second()
 		third() // quick
-		leave, err := s.Enter(t.Context())
-		_, err2 = s.Enter(t.Context())
+		leave, err := s.Enter(t.Context(), uncounted)
+		_, err2 = s.Enter(t.Context(), uncounted)
 		if err := errors.Join(err, err2); err != nil {
 			t.Fatal(err)
 		}
 		var running sync.WaitGroup
 		running.Go(func() { time.Sleep(time.Millisecond); leave() })
-		if _, err := s.Enter(t.Context()); err != nil {
+		if _, err := s.Enter(t.Context(), uncounted); err != nil {
 			t.Errorf("after a quick task the next ones don't wait for their share: %v", err)
 		}
 		running.Wait()
@@ -85,13 +89,13 @@ func TestTasksBehindSlowOnesComeBackLater(t *testing.T) {
 func TestEachKeyOfAGroupHasAShare(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := Group{Kind: "app", Size: 1, MaxWait: time.Second}
+		g := Group{Kind: "app", Size: 1, MaxWait: time.Second, Postponed: uncounted}
 		for _, app := range []string{"a", "b"} {
-			if _, err := g.Enter(t.Context(), app, false); err != nil {
+			if _, err := g.Enter(t.Context(), app, false, never); err != nil {
 				t.Errorf("app %s: %v", app, err)
 			}
 		}
-		if _, err := g.Enter(t.Context(), "a", false); wait(t, err) == 0 {
+		if _, err := g.Enter(t.Context(), "a", false, never); wait(t, err) == 0 {
 			t.Error("app a has more than its share")
 		}
 	})
@@ -100,12 +104,12 @@ func TestEachKeyOfAGroupHasAShare(t *testing.T) {
 func TestWaitingForAShareEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	s := New("app a", 1, time.Hour)
-	if _, err := s.Enter(t.Context()); err != nil {
+	if _, err := s.Enter(t.Context(), uncounted); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := s.Enter(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := s.Enter(ctx, uncounted); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v, want the context's error", err)
 	}
 }
@@ -115,19 +119,19 @@ func TestAnOwnerThatIsAloneWaitsForItsSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stopping := make(chan struct{})
 		g := &Group{Kind: "account", Size: 1, MaxWait: time.Second, Stopping: stopping}
-		leave, err := g.Enter(t.Context(), "a", true)
+		leave, err := g.Enter(t.Context(), "a", true, never)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var running sync.WaitGroup
 		running.Go(func() { time.Sleep(time.Minute); leave() })
-		second, err := g.Enter(t.Context(), "a", true)
+		second, err := g.Enter(t.Context(), "a", true, never)
 		if err != nil {
 			t.Fatalf("it gave up: %v", err)
 		}
 		running.Wait()
 		running.Go(func() { time.Sleep(time.Minute); close(stopping) })
-		_, err = g.Enter(t.Context(), "a", true)
+		_, err = g.Enter(t.Context(), "a", true, never)
 		var retry *taskerr.RetryAfterError
 		if !errors.As(err, &retry) || retry.After != 0 {
 			t.Errorf("while the worker stops: %v, want to be handed out again at once", err)

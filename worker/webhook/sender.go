@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/tasks"
+	"pilotsync/worker/share"
 	"pilotsync/worker/taskerr"
 )
 
@@ -32,13 +33,14 @@ type Sender struct {
 	rdb     redis.UniversalClient
 	client  *http.Client
 	observe func(result string, took time.Duration)
+	waits   *share.Waits
 	log     *logrus.Entry
 }
 
-// NewSender returns a Sender. observe is called after each request, with one of [Results]. The
-// caller must close rdb.
-func NewSender(rdb redis.UniversalClient, observe func(result string, took time.Duration), log *logrus.Entry) *Sender {
-	return &Sender{rdb: rdb, client: newClient(), observe: observe, log: log}
+// NewSender returns a Sender. observe is called after each request, with one of [Results]. Events that
+// wait for a slot of their endpoint are added to waits. The caller must close rdb.
+func NewSender(rdb redis.UniversalClient, observe func(result string, took time.Duration), waits *share.Waits, log *logrus.Entry) *Sender {
+	return &Sender{rdb: rdb, client: newClient(), observe: observe, waits: waits, log: log}
 }
 
 // newClient returns a client that follows no redirects: a signed event is only for the
@@ -62,7 +64,7 @@ func (s *Sender) Deliver(ctx context.Context, to *Endpoint, e tasks.Event, paylo
 	if to == nil {
 		return taskerr.Permanent(fmt.Errorf("no webhook is configured for app %s (PILOTSYNC_WEBHOOK_URL)", e.AppID))
 	}
-	leave, err := to.share.Enter(ctx)
+	leave, err := to.share.Enter(ctx, s.waits.Add)
 	if err != nil {
 		return err
 	}

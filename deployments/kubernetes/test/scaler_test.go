@@ -143,6 +143,9 @@ func TestTheQueryIsTheLongestWaitThatWorkersCanShorten(t *testing.T) {
 		of := fmt.Sprintf(`{job=%q, instance=%q, namespace="pilotsync", queue=%q}`, job, instance, queue)
 		return []series{{"asynq_queue_latency_seconds" + of, fmt.Sprint(waits)}, {"asynq_queue_paused_total" + of, fmt.Sprint(paused)}}
 	}
+	postponed := func(job, instance, kind string, waits float64) []series {
+		return []series{{fmt.Sprintf(`pilotsync_slot_wait_seconds{job=%q, instance=%q, namespace="pilotsync", kind=%q}`, job, instance, kind), fmt.Sprint(waits)}}
+	}
 	var groups []group
 	for _, test := range []struct {
 		series []series
@@ -152,7 +155,11 @@ func TestTheQueryIsTheLongestWaitThatWorkersCanShorten(t *testing.T) {
 		{slices.Concat(metrics("pilotsync", "a", "ssl", 7, 0), metrics("pilotsync", "a", "events", 900, 0)), []sample{{"{}", 7}}},
 		{slices.Concat(metrics("pilotsync", "a", "lists", 900, 1), metrics("pilotsync", "a", "domains", 2, 0)), []sample{{"{}", 2}}},
 		{metrics("pilotsync", "a", "lists", 900, 1), []sample{{"{}", 0}}},
-		{metrics("another", "a", "lists", 900, 0), nil}, // no figures: the fallback applies
+		{slices.Concat(metrics("pilotsync", "a", "ssl", 3, 0), postponed("pilotsync", "a", "account", 40), postponed("pilotsync", "a", "app", 50), postponed("pilotsync", "a", "endpoint", 900)), []sample{{"{}", 50}}},
+		{slices.Concat(metrics("pilotsync", "a", "ssl", 70, 0), metrics("pilotsync", "b", "ssl", 70, 0), postponed("pilotsync", "a", "account", 40), postponed("pilotsync", "b", "account", 80)), []sample{{"{}", 80}}},
+		{slices.Concat(metrics("pilotsync", "a", "lists", 900, 1), postponed("pilotsync", "a", "account", 40)), []sample{{"{}", 40}}},
+		{slices.Concat(metrics("another", "a", "lists", 900, 0), postponed("another", "a", "account", 900)), nil}, // no figures: the fallback applies
+		{postponed("pilotsync", "a", "account", 0), nil},                                                          // Redis can't be asked
 	} {
 		groups = append(groups, group{"15s", test.series, []expectation{{trigger.Metadata["query"], "0", test.want}}})
 	}
