@@ -159,7 +159,7 @@ func TestTheQueryIsTheLongestWaitThatWorkersCanShorten(t *testing.T) {
 		{slices.Concat(metrics("pilotsync", "a", "ssl", 70, 0), metrics("pilotsync", "b", "ssl", 70, 0), postponed("pilotsync", "a", "account", 40), postponed("pilotsync", "b", "account", 80)), []sample{{"{}", 80}}},
 		{slices.Concat(metrics("pilotsync", "a", "lists", 900, 1), postponed("pilotsync", "a", "account", 40)), []sample{{"{}", 40}}},
 		{slices.Concat(metrics("another", "a", "lists", 900, 0), postponed("another", "a", "account", 900)), nil}, // no figures: the fallback applies
-		{postponed("pilotsync", "a", "account", 0), nil},                                                          // Redis can't be asked
+		{postponed("pilotsync", "a", "account", 0), nil}, // Redis can't be asked
 	} {
 		groups = append(groups, group{"15s", test.series, []expectation{{trigger.Metadata["query"], "0", test.want}}})
 	}
