@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"os"
 	"slices"
@@ -194,4 +196,23 @@ func (f *fixture) requireListed(app string) {
 		f.t.Fatalf("the attack stops an honest customer: %v", err)
 	}
 	harness.AwaitTrue(f.t, domain+" is listed", func() bool { return slices.Contains(f.sim.List(app), domain) })
+}
+
+// dial opens a connection to Redis that has logged in as a user. It is closed with the test.
+func (f *fixture) dial(user string) net.Conn {
+	f.t.Helper()
+	conn, err := net.Dial("tcp", f.redis.Addr)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { _ = conn.Close() })
+	_, err = fmt.Fprintf(conn, "AUTH %s %s\r\n", user, redistest.Password(user))
+	reply := make([]byte, 5)
+	if err == nil {
+		_, err = io.ReadFull(conn, reply)
+	}
+	if err != nil || string(reply) != "+OK\r\n" {
+		f.t.Fatalf("log in as %s: %q, %v", user, reply, err)
+	}
+	return conn
 }

@@ -1,0 +1,203 @@
+//go:build adversary
+
+package adversary
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/test/harness"
+	"pilotsync/worker/janitor"
+)
+
+// The attacks of this file put something on a queue. users.acl refuses some of it to php. They come
+// with the rights of admin: an ACL file of an earlier release, or another program, lets them in.
+
+// message encodes a task's message with integer fields by their numbers: 5 retry, 8 timeout, 9
+// deadline.
+func message(kind, id, queue string, payload []byte, fields map[protowire.Number]int64) []byte {
+	var b []byte
+	for number, value := range map[protowire.Number][]byte{1: []byte(kind), 2: payload, 3: []byte(id), 4: []byte(queue)} {
+		b = protowire.AppendBytes(protowire.AppendTag(b, number, protowire.BytesType), value)
+	}
+	for _, number := range slices.Sorted(maps.Keys(fields)) {
+		b = protowire.AppendVarint(protowire.AppendTag(b, number, protowire.VarintType), uint64(fields[number]))
+	}
+	return b
+}
+
+// plant puts a task on a queue in the order of its commands, without a script.
+func plant(ctx context.Context, p redis.Cmdable, queue, id string, msg any) {
+	p.HSet(ctx, "asynq:{"+queue+"}:t:"+id, "msg", msg, "state", "pending", "pending_since", time.Now().UnixNano())
+	p.LPush(ctx, "asynq:{"+queue+"}:pending", id)
+}
+
+// waiting is how many tasks of a queue are pending, active or to be retried.
+func (f *fixture) waiting(queue string) (n int64) {
+	prefix := "asynq:{" + queue + "}:"
+	ctx := f.t.Context()
+	return f.admin.LLen(ctx, prefix+"pending").Val() + f.admin.LLen(ctx, prefix+"active").Val() + f.admin.ZCard(ctx, prefix+"retry").Val()
+}
+
+// awaitQuarantined waits until the quarantine has something for a reason, and returns how many.
+func (f *fixture) awaitQuarantined(why string, n int) {
+	f.t.Helper()
+	quarantine := janitor.NewQuarantine(f.as("worker"))
+	harness.AwaitTrue(f.t, fmt.Sprintf("%d are in quarantine: %s", n, why), func() bool {
+		all, _, err := quarantine.List(f.t.Context(), janitor.QuarantineLimit)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		found := 0
+		for _, q := range all {
+			if strings.Contains(q.Why, why) {
+				found++
+			}
+		}
+		return found >= n
+	})
+}
+
+// Each worker that took such a task was killed by its limit, one after the other.
+func TestALargeMessageKillsNoWorker(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, simulator.Options{}, "--proto-max-bulk-len", "512mb", "--maxmemory-clients", "0") // as earlier releases shipped it
+	ctx := t.Context()
+	// Four messages of 200 MB would fill Redis. A worker of before died of one with 64 MB, too.
+	large := strings.Repeat("x", 200<<20)
+	for _, task := range []struct {
+		queue, list, id string
+		size            int
+	}{
+		{tasks.QueueDomains, "pending", "change:app1:large.example.com:1", len(large)},
+		{tasks.QueueLists, "pending", "sync:app1:1", 64 << 20},
+		{tasks.QueueSSL, "retry", "later", 64 << 20},
+		{tasks.QueueDomains, "active", "dead", 64 << 20},
+	} {
+		prefix := "asynq:{" + task.queue + "}:"
+		if err := f.admin.HSet(ctx, prefix+"t:"+task.id, "msg", large[:task.size], "state", task.list).Err(); err != nil {
+			t.Fatal(err)
+		}
+		if task.list == "retry" {
+			f.admin.ZAdd(ctx, prefix+"retry", redis.Z{Score: float64(time.Now().Unix()), Member: task.id})
+		} else {
+			f.admin.LPush(ctx, prefix+task.list, task.id)
+		}
+	}
+	f.admin.ZAdd(ctx, "asynq:{domains}:lease", redis.Z{Score: 1, Member: "dead"})
+	f.worker()
+	f.worker()
+	f.requireService()
+	f.awaitQuarantined("its message has 209715200 bytes", 1)
+	f.awaitQuarantined("its message has 67108864 bytes", 3)
+	for _, args := range [][]string{{"events"}, {"quarantine"}, {"status"}, {"apps"}, {"apps", "forget", "invented", "--yes"}, {"doctor"}} {
+		if code, output := f.run(nil, args...); code < 0 {
+			t.Errorf("pilotsync %s was killed:\n%s", strings.Join(args, " "), output)
+		}
+	}
+	f.requireService()
+}
+
+func TestRedisTakesNoLargeValueFromPHP(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, simulator.Options{})
+	f.worker()
+	php := f.as("php")
+	if err := php.HSet(t.Context(), "asynq:{domains}:t:change:app1:large.example.com:1", "msg", strings.Repeat("x", 2<<20)).Err(); err == nil {
+		t.Error("Redis took a message of 2 MiB")
+	}
+	f.requireService()
+}
+
+// SET on a list deleted it, and stopped its queue.
+func TestKeysOfTheWrongTypeStopNoQueueForLong(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, simulator.Options{})
+	ctx := t.Context()
+	client := enqueue.New(f.as("php"))
+	if _, err := client.Enqueue(ctx, enqueue.Request{AppID: "app1", Domain: "waiting.example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	keys := []string{"asynq:queues", "asynq:servers", "asynq:workers"}
+	for _, queue := range tasks.Queues() {
+		for _, name := range []string{"pending", "active", "lease", "scheduled", "retry", "archived", "completed", "processed", "failed", "processed:" + time.Now().UTC().Format(time.DateOnly)} {
+			keys = append(keys, "asynq:{"+queue+"}:"+name)
+		}
+	}
+	for _, key := range keys {
+		f.admin.Set(ctx, key, "x", 0)
+	}
+	worker := f.worker()
+	harness.AwaitTrue(t, "the change is done whose list was deleted", func() bool { return slices.Contains(f.sim.List("app1"), "waiting.example.com") })
+	f.awaitQuarantined("asynq needs a", len(keys))
+	f.requireService()
+	harness.AwaitTrue(t, "the queues are seen again", func() bool {
+		return strings.Contains(worker.metrics(), `asynq_queue_size{queue="domains"}`) && strings.Contains(worker.metrics(), "pilotsync_workers 1")
+	})
+}
+
+// 5,000 of them used two thirds of a core, and wrote 2,900 lines a second.
+func TestTasksThatCannotSucceedEndInTheArchive(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, simulator.Options{})
+	const n = 5000
+	worker := f.worker()
+	if _, err := f.admin.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+		for i := range n {
+			id := fmt.Sprintf("change:app1:bad%d.example.com:1", i)
+			fields := map[protowire.Number]int64{5: 1 << 30, 9: 1}
+			if i%2 == 1 {
+				fields = map[protowire.Number]int64{5: 1 << 30, 8: -3600}
+			}
+			payload := []byte(`{"app_id":"app1","domain":"no domain","seq":1,"requested_at":"2026-03-01T12:00:00Z"}`)
+			plant(t.Context(), p, tasks.QueueDomains, id, message(tasks.TypeDomainAdd, id, tasks.QueueDomains, payload, fields))
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	harness.AwaitTrue(t, "all are archived", func() bool {
+		return f.waiting(tasks.QueueDomains) == 0 && f.admin.ZCard(t.Context(), "asynq:{domains}:archived").Val() == n
+	})
+	f.requireService()
+	if lines := strings.Count(worker.Written(), "\n"); lines > 500 {
+		t.Errorf("the worker logged %d lines", lines)
+	}
+}
+
+// A command's values stay in memory until it is complete, whatever user sends them.
+func TestUnfinishedCommandsDoNotFillRedis(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, simulator.Options{})
+	f.worker()
+	value := strings.Repeat("x", 1<<20)
+	for range 8 {
+		conn := f.dial("php")
+		if _, err := fmt.Fprint(conn, "*1000\r\n$4\r\nHSET\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		for range 150 {
+			if _, err := fmt.Fprintf(conn, "$%d\r\n%s\r\n", len(value), value); err != nil {
+				break // Redis closed it
+			}
+		}
+	}
+	for line := range strings.Lines(f.admin.Info(t.Context(), "memory").Val()) {
+		var used int
+		if _, err := fmt.Sscanf(line, "used_memory:%d", &used); err == nil && used > 512<<20 {
+			t.Errorf("Redis uses %d bytes", used)
+		}
+	}
+	f.requireService()
+}
