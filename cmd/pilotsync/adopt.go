@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/config"
+	"pilotsync/internal/safefile"
 	"pilotsync/internal/serverpilot"
 	"pilotsync/internal/terminal"
 	"pilotsync/internal/text"
@@ -25,7 +25,7 @@ type adoptCmd struct {
 	operatorFlag
 
 	All     bool     `help:"Import all names of the list."`
-	File    string   `short:"f" predictor:"file" placeholder:"FILE" help:"File with a name a line, - for standard input; empty lines and lines that start with # are skipped."`
+	File    string   `short:"f" predictor:"file" placeholder:"FILE" help:"File with a name a line, 20,000 at most, - for standard input; empty lines and lines that start with # are skipped."`
 	DryRun  bool     `name:"dry-run" help:"Only show what would be imported."`
 	Domains []string `arg:"" optional:"" name:"domain" help:"Names on the list to import."`
 
@@ -68,7 +68,7 @@ func (c *adoptCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		return usageError{fmt.Errorf("nothing was imported:\n%w", err)}
 	}
 	c.notes.print(s.Err)
-	p := config.NewParser(os.ReadFile)
+	p := config.NewParser(safefile.Read)
 	api := c.APISettings.Parse(p)
 	accounts := c.AccountSettings.Parse(p)
 	if err := p.Err(); err != nil {
@@ -126,25 +126,23 @@ func (c *adoptCmd) asked(in io.Reader) ([]string, error) {
 	if c.All {
 		return nil, nil
 	}
-	names, errs := []string{}, []error(nil)
-	add := func(where, raw string) {
+	names, given, errs := []string{}, map[string]bool{}, []error(nil)
+	add := func(raw string) error {
 		name, err := tasks.ParseDomain(raw)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s%w", where, err))
-			return
+			return err
 		}
 		c.notes.add(raw, name)
-		if !slices.Contains(names, name) {
-			names = append(names, name)
+		if !given[name] {
+			names, given[name] = append(names, name), true
 		}
+		return nil
 	}
 	for _, raw := range c.Domains {
-		add("", raw)
+		errs = append(errs, add(raw))
 	}
 	if c.File != "" {
-		if err := eachLine(c.File, in, add); err != nil {
-			errs = append(errs, fmt.Errorf("--file: %w", err))
-		}
+		errs = append(errs, eachLine(c.File, in, add))
 	}
 	return names, errors.Join(errs...)
 }

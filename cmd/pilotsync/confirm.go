@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"pilotsync/internal/terminal"
@@ -39,7 +40,7 @@ func (f yesFlag) confirm(ctx context.Context, s *terminal.Streams, question stri
 	fmt.Fprintf(s.Err, "%s [y/N] ", question)
 	answers := make(chan string, 1)
 	go func() { // ends with its input: a read of a terminal can't be interrupted
-		line, _ := bufio.NewReader(s.In).ReadString('\n')
+		line, _ := bufio.NewReader(io.LimitReader(s.In, maxLine)).ReadString('\n')
 		answers <- line
 	}()
 	select {

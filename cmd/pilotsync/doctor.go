@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"pilotsync/internal/config"
 	"pilotsync/internal/doctor"
+	"pilotsync/internal/safefile"
 	"pilotsync/internal/terminal"
 )
 
@@ -34,9 +34,9 @@ Examples:
 func (c *doctorCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	settings, results := c.WorkerSettings, []doctor.Result(nil)
 	if c.WPConfig != "" {
-		results = doctor.CheckWordPress(&settings, c.WPConfig, os.ReadFile)
+		results = doctor.CheckWordPress(&settings, c.WPConfig, safefile.Read)
 	}
-	set, p := settings.ParseAll(os.ReadFile)
+	set, p := settings.ParseAll(safefile.Read)
 	defer set.Redis.Close()
 	// A problem with wp-config.php may explain a missing setting, so it comes first.
 	results = append(append(results, settingsResults(p, set)...), keyFileResults(s, set)...)

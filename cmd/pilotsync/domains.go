@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"pilotsync/internal/safefile"
 	"pilotsync/internal/text"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
@@ -105,32 +106,56 @@ func unknownDomains(where string, domains []string) error {
 	return fmt.Errorf("not known%s: %s (if it was enqueued, no worker has taken it yet)", where, strings.Join(domains, ", "))
 }
 
-// eachLine calls do with each name in a file, and a prefix for errors that says where
-// the name is. Empty lines and lines that start with # are skipped; file - is in.
-func eachLine(file string, in io.Reader, do func(where, raw string)) error {
+// Limits of a file of names.
+const (
+	maxNames      = 20_000 // far more than an app has; a removal of them takes some 230 MB
+	maxLine       = 1000   // bytes; a name has 253 at most
+	maxWrongShown = 20     // wrong lines that the error shows
+)
+
+// eachLine calls do with each name in the file of the flag --file; - is in. Empty lines and lines
+// that start with # are skipped. Its error says where each wrong line is; of many it shows the
+// first.
+func eachLine(file string, in io.Reader, do func(raw string) error) error {
 	shown := "standard input"
 	if file != "-" {
 		opened, err := os.Open(file)
 		if err != nil {
-			return err
+			return fmt.Errorf("--file: %w", err)
 		}
 		defer opened.Close()
 		in, shown = opened, file
 	}
-	lines := bufio.NewScanner(in)
-	n := 0
-	for lines.Scan() {
-		n++
-		line := lines.Text()
-		if n == 1 {
-			line = strings.TrimPrefix(line, "\uFEFF") // an editor's mark of the file's encoding
+	content, err := safefile.ReadAll(in)
+	if err != nil {
+		return fmt.Errorf("--file: %s: %w", shown, err)
+	}
+	content = bytes.TrimPrefix(content, []byte("\uFEFF")) // an editor's mark of the file's encoding
+	var errs []error
+	number, names, wrong := 0, 0, 0
+	for line := range strings.Lines(string(content)) {
+		number++
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
+			continue
 		}
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
-			do(fmt.Sprintf("line %d of %s: ", n, shown), line)
+		if names++; names > maxNames {
+			return fmt.Errorf("--file: %s has more than %d names; split it", shown, maxNames)
+		}
+		var err error
+		if len(line) > maxLine {
+			err = fmt.Errorf("it has %d bytes; a name has 253 at most", len(line))
+		} else {
+			err = do(line)
+		}
+		if err == nil {
+			continue
+		}
+		if wrong++; wrong <= maxWrongShown {
+			errs = append(errs, fmt.Errorf("line %d of %s: %w", number, shown, err))
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("line %d of %s: %w", n+1, shown, err)
+	if more := wrong - maxWrongShown; more > 0 {
+		errs = append(errs, fmt.Errorf("and %s of %s", counted(more, "more wrong line"), shown))
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -85,7 +85,7 @@ type changeFlags struct {
 
 	WWW     string        `name:"www" predictor:"www" placeholder:"WHEN" help:"Which of the domains get a www form: always, main_only or never. Default: the worker's setting."`
 	SiteID  int64         `name:"site-id" placeholder:"N" help:"WordPress's id of the site, for the webhook. Default: none."`
-	File    string        `short:"f" predictor:"file" placeholder:"FILE" help:"File with a domain a line, - for standard input; empty lines and lines that start with # are skipped."`
+	File    string        `short:"f" predictor:"file" placeholder:"FILE" help:"File with a domain a line, 20,000 at most, - for standard input; empty lines and lines that start with # are skipped."`
 	Wait    bool          `help:"Follow each domain to its final state."`
 	Timeout time.Duration `default:"1h" help:"How long to wait at most."`
 	Force   bool          `name:"force" help:"Also for an app that no running worker serves."`
@@ -136,24 +136,22 @@ func (f *changeFlags) requests(in io.Reader, template enqueue.Request) ([]enqueu
 	errs := []error{appErr, f.check(), byErr}
 	var notes canonicalNotes
 	var reqs []enqueue.Request
-	add := func(where, raw string) {
+	add := func(raw string) error {
 		domain, err := tasks.ParseDomain(raw)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s%w", where, err))
-			return
+			return err
 		}
 		notes.add(raw, domain)
 		req := template
 		req.AppID, req.Domain, req.WWW, req.SiteID, req.By = app, domain, tasks.WWW(f.WWW), f.SiteID, by
 		reqs = append(reqs, req)
+		return nil
 	}
 	for _, raw := range f.Domains {
-		add("", raw)
+		errs = append(errs, add(raw))
 	}
 	if f.File != "" {
-		if err := eachLine(f.File, in, add); err != nil {
-			errs = append(errs, fmt.Errorf("--file: %w", err))
-		}
+		errs = append(errs, eachLine(f.File, in, add))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, nil, usageError{fmt.Errorf("nothing was enqueued:\n%w", err)}

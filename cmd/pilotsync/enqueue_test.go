@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/safefile"
 	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
 	"pilotsync/test/harness"
@@ -123,6 +125,38 @@ Try: pilotsync enqueue add --help
 `
 	if diff := cmp.Diff(output{exitUsage, "", want}, got, cmp.AllowUnexported(output{})); diff != "" {
 		t.Errorf("outcome (-want +got):\n%s", diff)
+	}
+	if keys := mini.Keys(); len(keys) != 0 {
+		t.Errorf("Redis holds %v", keys)
+	}
+}
+
+func TestAFileOfNamesIsBounded(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	const most = "and that is the most that is read"
+	random := filepath.Join(t.TempDir(), "random")
+	noise := make([]byte, safefile.MaxSize)
+	if _, err := rand.Read(noise); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(random, noise, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ name, file, stdin, want string }{
+		{"a device without an end", "/dev/zero", "", "--file: /dev/zero: it has more than 16 MiB, " + most},
+		{"an endless stream", "-", strings.Repeat("a.example.com\n", safefile.MaxSize/14+1), "--file: standard input: it has more than 16 MiB, " + most},
+		{"too many names", "-", strings.Repeat("a.example.com\n", maxNames+1), "--file: standard input has more than 20000 names"},
+		{"a long line", "-", strings.Repeat("a", maxLine+1), "line 1 of standard input: it has 1001 bytes; a name has 253 at most"},
+		{"noise", random, "", "--file: " + random + " has more than 20000 names"},
+		{"many wrong lines", "-", strings.Repeat("a b\n", 3*maxWrongShown), "and 40 more wrong lines of standard input"},
+	} {
+		for _, args := range [][]string{{"enqueue", "add", "--app=app1"}, {"enqueue", "remove", "--app=app1"}, {"adopt", "--app=app1"}} {
+			got := command(t, env, test.stdin, append(args, "--file="+test.file)...)
+			if got.code != exitUsage || !strings.Contains(got.err, test.want) || len(got.err) > 100_000 {
+				t.Errorf("%s, %s: exit code %d and %d bytes: %.2000s; want %s", test.name, args, got.code, len(got.err), got.err, test.want)
+			}
+		}
 	}
 	if keys := mini.Keys(); len(keys) != 0 {
 		t.Errorf("Redis holds %v", keys)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"pilotsync/internal/config"
+	"pilotsync/internal/safefile"
 	"pilotsync/internal/text"
 	"pilotsync/tasks"
 )
@@ -26,7 +27,7 @@ func (f appFlag) app() (string, error) { return oneApp(f.App, f.AppFile) }
 
 // oneApp is the id of the one app that WU_SERVER_PILOT_APP_ID or its file names.
 func oneApp(value, file string) (string, error) {
-	p := config.NewParser(os.ReadFile)
+	p := config.NewParser(safefile.Read)
 	id, _ := p.Text("WU_SERVER_PILOT_APP_ID", value, file)
 	if err := p.Err(); err != nil {
 		return "", err

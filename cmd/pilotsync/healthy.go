@@ -10,12 +10,13 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"time"
 
 	"pilotsync/internal/config"
 	"pilotsync/internal/loopback"
+	"pilotsync/internal/safefile"
 	"pilotsync/internal/terminal"
+	"pilotsync/internal/text"
 )
 
 // healthyTimeout must be shorter than a container's own time limit.
@@ -43,7 +44,7 @@ func (c *healthyCmd) Run(ctx context.Context, s *terminal.Streams) error {
 	// The password file isn't read: another user may own it.
 	target := c.URL
 	if target == "" {
-		p := config.NewParser(os.ReadFile)
+		p := config.NewParser(safefile.Read)
 		set := c.Addresses(p)
 		if err := p.Err(); err != nil {
 			return err
@@ -54,12 +55,16 @@ func (c *healthyCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		}
 		target = "http://" + onLoopback(addr) + "/healthz"
 	} else if u, err := url.Parse(target); err != nil || u.Scheme != "http" || !loopback.Is(u.Hostname()) {
-		return usageError{fmt.Errorf("--url is %q; it takes an http URL on a loopback address", target)}
+		return usageError{fmt.Errorf("--url is %q; it takes an http URL on a loopback address", text.HostOnly(target))}
+	}
+	shown := target
+	if c.URL != "" {
+		shown = text.HostOnly(target)
 	}
 	if err := checkAlive(ctx, target); err != nil {
-		return fmt.Errorf("not healthy: %w", err)
+		return fmt.Errorf("not healthy: %s: %w", shown, err)
 	}
-	_, err := fmt.Fprintf(s.Out, "healthy: %s\n", target)
+	_, err := fmt.Fprintf(s.Out, "healthy: %s\n", shown)
 	return err
 }
 
@@ -75,12 +80,16 @@ func checkAlive(ctx context.Context, target string) error {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Do(req)
 	if err != nil {
+		var whole *url.Error
+		if errors.As(err, &whole) {
+			return whole.Err // without the URL, which may hold a key
+		}
 		return err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // only the status matters
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("%s answers %s", target, resp.Status)
+		return fmt.Errorf("it answers %s", resp.Status)
 	}
 	return nil
 }

@@ -53,11 +53,11 @@ func TestHealthySaysWhatIsWrong(t *testing.T) {
 		code int
 		want string
 	}{
-		{vars{"PILOTSYNC_LISTEN": addr}, "", exitFailed, "http://" + addr + "/healthz answers 404"},
+		{vars{"PILOTSYNC_LISTEN": addr}, "", exitFailed, "http://" + addr + "/healthz: it answers 404"},
 		{vars{"PILOTSYNC_LISTEN": "off"}, "", exitUsage, "no address can be asked"},
 		{vars{"PILOTSYNC_LISTEN": "8080"}, "", exitUsage, `PILOTSYNC_LISTEN (--listen) is "8080"`},
 		{nil, "--url=http://192.0.2.7/", exitUsage, "it takes an http URL on a loopback address"},
-		{nil, "--url=" + other.URL, exitFailed, "answers 404"},
+		{nil, "--url=" + other.URL + "/x?hunter2", exitFailed, "not healthy: " + other.URL + "/[redacted]: it answers 404"},
 	} {
 		got := command(t, test.env, "", strings.Fields("healthy "+test.args)...)
 		if got.code != test.code || !strings.Contains(got.err, test.want) || got.out != "" {

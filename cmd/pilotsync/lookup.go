@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"slices"
 
 	"pilotsync/internal/config"
+	"pilotsync/internal/safefile"
 	"pilotsync/internal/serverpilot"
 	"pilotsync/internal/terminal"
 	"pilotsync/internal/text"
@@ -55,7 +55,7 @@ func (f *lookupFlags) lookup(ctx context.Context, s *terminal.Streams, readOther
 	if f.App != "" && f.AppID == "" && f.AppIDFile == "" && f.Config == "" && f.APIKey+f.APIKeyFile != "" {
 		f.AppID = f.App
 	}
-	set, err := f.ParseOptional(os.ReadFile)
+	set, err := f.ParseOptional(safefile.Read)
 	if err != nil {
 		return err
 	}

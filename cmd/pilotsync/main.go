@@ -19,6 +19,7 @@ import (
 
 	"pilotsync/internal/config"
 	"pilotsync/internal/terminal"
+	"pilotsync/internal/text"
 )
 
 // Exit codes, as docs/cli.md has them.
@@ -135,7 +136,7 @@ func run(ctx context.Context, args []string, s *terminal.Streams) int {
 	}
 	var parse *kong.ParseError
 	if errors.As(err, &parse) {
-		err, kctx = usageError{err}, parse.Context
+		err, kctx = usageError{errors.New(text.HideURLs(err.Error()))}, parse.Context
 	} else if err = env.RefuseUnknown(kctx, s.Environment()); err == nil {
 		err = kctx.Run()
 	}

@@ -2,11 +2,12 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"pilotsync/internal/safefile"
 )
 
 // manCmd writes the manual pages of a package. It is hidden: users read the pages.
@@ -31,7 +32,7 @@ func (c *manCmd) Run() error {
 		return err
 	}
 	for name, page := range manPages(parser.Model, c.Date) {
-		if err := os.WriteFile(filepath.Join(c.Folder, name), []byte(page), 0o644); err != nil {
+		if err := safefile.Write(filepath.Join(c.Folder, name), []byte(page), 0o644); err != nil {
 			return fmt.Errorf("write the manual page: %w", err)
 		}
 	}

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
-	"os"
 
 	"pilotsync/internal/config"
 	"pilotsync/internal/credentials"
 	"pilotsync/internal/keytext"
+	"pilotsync/internal/safefile"
 	"pilotsync/internal/terminal"
 )
 
@@ -66,7 +66,7 @@ func (c *passwordsMakeCmd) Validate() error {
 func (c *passwordsMakeCmd) Run(s *terminal.Streams) error {
 	opt := credentials.Options{Redis: c.Redis, Published: c.Published}
 	var err error
-	if opt.ACL, err = os.ReadFile(c.ACL); err != nil {
+	if opt.ACL, err = safefile.Read(c.ACL); err != nil {
 		return usageError{fmt.Errorf("--acl is %q; it takes a file that can be read: %w", c.ACL, err)}
 	}
 	if opt.APIKey, err = keytext.Clean(c.APIKey, keytext.Word); err != nil {
@@ -77,7 +77,7 @@ func (c *passwordsMakeCmd) Run(s *terminal.Streams) error {
 		return usageError{errors.New("the API key is blank; give the key itself, or leave out $WU_SERVER_PILOT_API_KEY and --api-key")}
 	}
 	if c.APIKeyFile != "" {
-		if opt.APIKey, err = config.ReadFile(os.ReadFile).Text(c.APIKeyFile, keytext.Word); err != nil {
+		if opt.APIKey, err = config.ReadFile(safefile.Read).Text(c.APIKeyFile, keytext.Word); err != nil {
 			return usageError{fmt.Errorf("--api-key-file is %q; %w", c.APIKeyFile, err)}
 		}
 	}

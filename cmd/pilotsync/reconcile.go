@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +13,7 @@ import (
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/config"
+	"pilotsync/internal/safefile"
 	"pilotsync/internal/terminal"
 	"pilotsync/internal/text"
 	"pilotsync/tasks"
@@ -81,7 +81,7 @@ func (c *reconcileCmd) hasKey() bool { return c.Config != "" || c.APIKey != "" |
 
 // plannerConfig is the configuration of a worker that only plans.
 func (c *reconcileCmd) plannerConfig() (worker.Config, error) {
-	p := config.NewParser(os.ReadFile)
+	p := config.NewParser(safefile.Read)
 	set := config.Worker{
 		API: c.APISettings.Parse(p), Rules: c.ListSettings.Parse(p),
 		SSLDelays: []time.Duration{time.Minute}, // nothing is verified

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -12,6 +11,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/config"
 	"pilotsync/internal/redisurl"
+	"pilotsync/internal/safefile"
 	"pilotsync/internal/terminal"
 	"pilotsync/worker/ledger"
 )
@@ -54,7 +54,7 @@ func (f redisFlags) withLedger(ctx context.Context, s *terminal.Streams, do func
 
 // connect returns a client of a Redis that answered just now.
 func (f redisFlags) connect(ctx context.Context, s *terminal.Streams) (redis.UniversalClient, error) {
-	p := config.NewParser(os.ReadFile)
+	p := config.NewParser(safefile.Read)
 	set := f.RedisSettings.Parse(p)
 	if err := p.Err(); err != nil {
 		return nil, err

@@ -9,12 +9,12 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
 	"pilotsync/internal/embeddedredis"
+	"pilotsync/internal/safefile"
 	"pilotsync/internal/simulator"
 	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
@@ -216,9 +216,9 @@ func (c *simulateCmd) authority() (certificate, key []byte, err error) {
 	if c.CAFile == "" {
 		return simulator.MakeCA()
 	}
-	certificate, err = os.ReadFile(c.CAFile)
+	certificate, err = safefile.Read(c.CAFile)
 	if err == nil {
-		key, err = os.ReadFile(c.CAFile + ".key")
+		key, err = safefile.Read(c.CAFile + ".key")
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		if err != nil {
@@ -229,7 +229,7 @@ func (c *simulateCmd) authority() (certificate, key []byte, err error) {
 	if certificate, key, err = simulator.MakeCA(); err != nil {
 		return nil, nil, err
 	}
-	if err := os.WriteFile(c.CAFile+".key", key, 0o600); err != nil {
+	if err := safefile.Write(c.CAFile+".key", key, 0o600); err != nil {
 		return nil, nil, fmt.Errorf("write the key of the certificate authority (--ca-file): %w", err)
 	}
 	return certificate, key, nil

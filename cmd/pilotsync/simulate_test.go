@@ -3,7 +3,9 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/netip"
 	"os"
@@ -125,6 +127,30 @@ func TestSimulateKeepsItsAuthority(t *testing.T) {
 	}
 	if got := command(t, vars{}, "", "simulate", "--ca-file="+file); got.code != exitFailed || !strings.Contains(got.err, "authority") {
 		t.Errorf("with a file that isn't one: %+v", got)
+	}
+}
+
+func TestSimulateWritesThroughNoLink(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	victim := filepath.Join(folder, "victim")
+	for _, link := range []string{"ca.pem", "other.pem.key", "accounts.yml"} {
+		if err := os.Symlink(victim, filepath.Join(folder, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, args := range [][]string{
+		{"--ca-file=" + filepath.Join(folder, "ca.pem")},
+		{"--ca-file=" + filepath.Join(folder, "other.pem")},
+		{"--config-file=" + filepath.Join(folder, "accounts.yml"), "--account=two:key=app2"},
+	} {
+		got := command(t, vars{}, "", append([]string{"simulate"}, args...)...)
+		if got.code != exitFailed || !strings.Contains(got.err, "this is a symbolic link") {
+			t.Errorf("%s: %+v", args, got)
+		}
+		if _, err := os.Lstat(victim); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("%s wrote to where the link leads", args)
+		}
 	}
 }
 

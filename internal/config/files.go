@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
+
+	"pilotsync/internal/safefile"
 )
 
 // Files reads the files that the settings name, and finds those that changed later. It
@@ -24,12 +26,12 @@ func NewFiles() *Files {
 // Reset forgets the files of the settings, before the settings are read again.
 func (f *Files) Reset() { f.read, f.polled = map[string]string{}, nil }
 
-// ReadFile is os.ReadFile that remembers the file.
+// ReadFile is safefile.Read that remembers the file.
 func (f *Files) ReadFile(name string) ([]byte, error) {
 	if content, ok := f.once[name]; ok {
 		return content, nil
 	}
-	content, err := os.ReadFile(name)
+	content, err := safefile.Read(name)
 	if info, statErr := os.Stat(name); statErr == nil && !info.Mode().IsRegular() {
 		if err == nil {
 			f.once[name] = content
@@ -46,7 +48,7 @@ func (f *Files) Changed() []string {
 	var names []string
 	settled, polled := true, map[string]string{}
 	for name, was := range f.read {
-		is := digest(os.ReadFile(name))
+		is := digest(safefile.Read(name))
 		polled[name] = is
 		if is != was {
 			names = append(names, name)

@@ -6,10 +6,11 @@ import (
 
 	"pilotsync/internal/keytext"
 	"pilotsync/internal/redisurl"
+	"pilotsync/internal/text"
 	"pilotsync/internal/wpconfig"
 )
 
-// ReadFile is os.ReadFile, [Files.ReadFile], or a replacement in tests.
+// ReadFile is [safefile.Read], [Files.ReadFile], or a replacement in tests.
 type ReadFile func(name string) ([]byte, error)
 
 // Parser turns the text of settings into values. It continues after a wrong setting, so one
@@ -51,11 +52,14 @@ func (e Error) Error() string {
 // reject records a setting whose value may be shown; rule says what it takes.
 func (p *Parser) reject(variable, value, rule string) {
 	is := "is not set"
-	if value != "" {
+	switch {
+	case value == "":
+	case variable == "PILOTSYNC_WEBHOOK_URL": // its path or query may hold a key
+		is = fmt.Sprintf("is %q", text.HostOnly(value))
+	case variable == "SERVERPILOT_API_URL", strings.Contains(value, "://"):
+		is = fmt.Sprintf("is %q", redisurl.Redacted(value))
+	default:
 		is = fmt.Sprintf("is %q", value)
-		if strings.Contains(value, "://") {
-			is = fmt.Sprintf("is %q", redisurl.Redacted(value))
-		}
 	}
 	p.rejectSecret(variable, is+"; "+rule)
 }

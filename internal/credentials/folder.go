@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"pilotsync/internal/safefile"
 )
 
 // keptFile is in a folder that no service gets.
@@ -49,7 +51,7 @@ func Make(folder string, o Options) (made int, err error) {
 // Load reads what Make has kept in folder. Its error is fs.ErrNotExist if there is nothing.
 func Load(folder string) (Passwords, error) {
 	name := filepath.Join(folder, keptFile)
-	text, err := os.ReadFile(name)
+	text, err := safefile.Read(name)
 	if err != nil {
 		return Passwords{}, fmt.Errorf("read the kept passwords: %w", err)
 	}
@@ -60,23 +62,14 @@ func Load(folder string) (Passwords, error) {
 	return kept, nil
 }
 
-// write replaces a file at once: a reader gets the whole old or the whole new file.
-func write(name string, text []byte, mode fs.FileMode) (err error) {
+// write replaces a file at once, and makes its folder.
+func write(name string, text []byte, mode fs.FileMode) error {
 	folder := filepath.Dir(name)
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return fmt.Errorf("make the folder of %s: %w", name, err)
 	}
-	temp, err := os.CreateTemp(folder, ".new-*")
-	if err != nil {
+	if err := safefile.Write(name, text, mode); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
-	}
-	_, err = temp.Write(text)
-	err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close())
-	if err == nil {
-		err = os.Rename(temp.Name(), name)
-	}
-	if err != nil {
-		return errors.Join(fmt.Errorf("write %s: %w", name, err), os.Remove(temp.Name()))
 	}
 	return nil
 }

@@ -164,12 +164,13 @@ func TestEveryPathNeedsTheLogin(t *testing.T) {
 
 func TestWithoutUsersOnlyThisMachineHasReadOnlyAccess(t *testing.T) {
 	t.Parallel()
-	h := newTestDashboard(t, nil).testPages()
+	site := newTestDashboard(t, nil)
+	h := site.testPages()
 	for host, status := range map[string]int{
 		"127.0.0.1:8080": 200, "localhost:8080": 200, "LocalHost": 200, "[::1]:80": 200, "[::1]": 200, "127.9.9.9": 200, "[::ffff:127.0.0.1]:1": 200,
 		"evil.example.com": 403, "evil.example.com:8080": 403, "127.0.0.1.evil.example.com": 403, "192.0.2.1:8080": 403, "": 403, "localhost.evil.example.com:80": 403,
 	} {
-		checkAnswer(t, sendRequest(h, "GET", "/", func(r *http.Request) { r.Host = host }), status, "")
+		checkAnswer(t, sendRequest(site.Handler(), "GET", "/domains", func(r *http.Request) { r.Host = host }), status, "")
 	}
 	checkAnswer(t, sendRequest(h, "GET", "/", nil), 200, `"" 1`)
 	checkAnswer(t, sendRequest(h, "POST", "/act", nil), 403, "read-only access")

@@ -53,23 +53,25 @@ func (p parts) numericPorts() bool {
 	return true
 }
 
-// Options of a query that may hold a password; the path of a key's file doesn't.
-var secretOption = regexp.MustCompile(`(?i)([^?&=]*(?:pass|pwd|secret|token|key|auth)[^?&=]*=)[^&]*`)
+// Options of a query whose values may be shown: those of Redis URLs that hold no password.
+var (
+	option = regexp.MustCompile(`([^?&=]*)=[^&]*`)
+	shown  = regexp.MustCompile(`^(db|protocol|client_name|master|addr|skip_verify|(ca|cert|key)_file|[a-z_]+_(timeout|retries|backoff|conns|lifetime|time|size|fifo))$`)
+)
 
-const keyFile = "key_file="
-
-// hideOptions hides the secret options of a query.
+// hideOptions hides the values of a query's other options.
 func hideOptions(query string) string {
-	return secretOption.ReplaceAllStringFunc(query, func(option string) string {
-		if strings.HasPrefix(strings.TrimLeft(option, "?&"), keyFile) {
-			return option
+	return option.ReplaceAllStringFunc(query, func(given string) string {
+		name, _, _ := strings.Cut(given, "=")
+		if shown.MatchString(name) {
+			return given
 		}
-		return secretOption.ReplaceAllString(option, "${1}"+redacted)
+		return name + "=" + redacted
 	})
 }
 
-// Redacted returns a URL, valid or not, without anything that may be a password. A user's name
-// stays if a password follows it.
+// Redacted returns a Redis URL, valid or not, without anything that may be a password. A user's
+// name stays if a password follows it.
 func Redacted(raw string) string {
 	var b strings.Builder
 	p := split(raw)

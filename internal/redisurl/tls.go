@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
 	"time"
+
+	"pilotsync/internal/safefile"
 )
 
 // identity is the TLS part of a URL: the trusted authorities and the client's certificate.
@@ -57,7 +58,7 @@ func takeIdentity(query url.Values, secure bool) (identity, error) {
 func (id identity) config(skipVerify bool) (*tls.Config, error) {
 	cfg := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: skipVerify}
 	if id.ca != "" {
-		pem, err := os.ReadFile(id.ca)
+		pem, err := safefile.Read(id.ca)
 		if err != nil {
 			return nil, fmt.Errorf("ca_file takes a file that can be read: %w", err)
 		}
@@ -89,9 +90,22 @@ func (id identity) config(skipVerify bool) (*tls.Config, error) {
 }
 
 func (id identity) load() (*tls.Certificate, error) {
-	pair, err := tls.LoadX509KeyPair(id.cert, id.key) // its errors hold a path, never a key
+	pair, err := readPair(id.cert, id.key)
 	if err != nil {
 		return nil, fmt.Errorf("cert_file and key_file take a certificate and its key as PEM files that can be read: %w", err)
 	}
 	return &pair, nil
+}
+
+// readPair is [tls.LoadX509KeyPair] with bounded files. Its errors hold a path, never a key.
+func readPair(certFile, keyFile string) (tls.Certificate, error) {
+	cert, err := safefile.Read(certFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	key, err := safefile.Read(keyFile)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return tls.X509KeyPair(cert, key)
 }

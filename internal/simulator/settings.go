@@ -1,12 +1,15 @@
 package simulator
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"pilotsync/internal/safefile"
 )
 
 // WorkerSettings are the variables of a worker that talks to the simulator: names and
@@ -33,12 +36,14 @@ func ShellQuote(value string) string {
 }
 
 // WriteFile writes a file for workers: a temporary one named by pattern if path is
-// empty. It returns the file's name, and a function that removes a temporary file.
-// Errors name the content by title.
+// empty. It leaves a file that has the content already. It returns the file's name, and a
+// function that removes a temporary file. Errors name the content by title.
 func WriteFile(path, title, pattern string, content []byte, mode os.FileMode) (name string, remove func() error, err error) {
 	if path != "" {
-		if err := os.WriteFile(path, content, mode); err != nil {
-			return "", nil, fmt.Errorf("write %s: %w", title, err)
+		if is, err := safefile.Read(path); err != nil || !bytes.Equal(is, content) {
+			if err := safefile.Write(path, content, mode); err != nil {
+				return "", nil, fmt.Errorf("write %s: %w", title, err)
+			}
 		}
 		return path, func() error { return nil }, nil
 	}

@@ -1,0 +1,81 @@
+// Package safefile reads files that other people name or fill, and replaces files. A read is bounded, so
+// that none exhausts the memory. A write follows no symbolic link, so that none ends elsewhere.
+package safefile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// MaxSize is the most that is read, in bytes. Files with 10,000 apps or 20,000 domains have some MB.
+const MaxSize = 16 << 20
+
+// ErrTooLarge is the error of an input beyond [MaxSize].
+var ErrTooLarge = fmt.Errorf("it has more than %d MiB, and that is the most that is read", MaxSize>>20)
+
+// Read returns a file's content. Its error names the file; it is [ErrTooLarge] for one beyond
+// [MaxSize], and otherwise as that of [os.ReadFile].
+func Read(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	content, err := ReadAll(f)
+	if errors.Is(err, ErrTooLarge) {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: ErrTooLarge}
+	}
+	return content, err
+}
+
+// ReadAll returns everything that r has, up to [MaxSize]; beyond that the error is [ErrTooLarge].
+func ReadAll(r io.Reader) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(content) > MaxSize:
+		return nil, ErrTooLarge
+	}
+	return content, nil
+}
+
+// Write replaces a file at once: a reader gets the whole old or the whole new file. It refuses a
+// name that is a link, a folder or a device.
+func Write(name string, content []byte, mode fs.FileMode) (err error) {
+	switch info, statErr := os.Lstat(name); {
+	case errors.Is(statErr, fs.ErrNotExist):
+	case statErr != nil:
+		return statErr
+	case !info.Mode().IsRegular():
+		return &fs.PathError{Op: "write", Path: name, Err: errors.New("it takes a new name or a regular file, and this is " + kind(info.Mode()))}
+	}
+	temp, err := os.CreateTemp(filepath.Dir(name), ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = temp.Write(content)
+	err = errors.Join(err, temp.Chmod(mode), temp.Sync(), temp.Close())
+	if err == nil {
+		err = os.Rename(temp.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temp.Name()))
+	}
+	return nil
+}
+
+// kind names what isn't a regular file.
+func kind(mode fs.FileMode) string {
+	switch {
+	case mode&fs.ModeSymlink != 0:
+		return "a symbolic link"
+	case mode.IsDir():
+		return "a folder"
+	}
+	return "a device or a pipe"
+}
