@@ -22,6 +22,7 @@ type servedDashboard struct {
 	dashboard     *dashboard.Dashboard
 	pages, health net.Listener // nil for none
 	healthHost    string       // as it was set
+	basePath      string
 	log           *logrus.Logger
 }
 
@@ -30,7 +31,8 @@ type servedDashboard struct {
 // caller closes the result.
 func openDashboard(ctx context.Context, set config.Dashboard, cfg dashboard.Config, optional bool, log *logrus.Logger) (_ *servedDashboard, err error) {
 	cfg.Users, cfg.HealthApart, cfg.Version, cfg.Log = set.Users, set.Health != "", version(), logrus.NewEntry(log)
-	d := &servedDashboard{log: log}
+	cfg.BasePath, cfg.TrustedProxies = set.BasePath, set.TrustedProxies
+	d := &servedDashboard{log: log, basePath: set.BasePath}
 	defer func() {
 		if err != nil {
 			d.close()
@@ -93,7 +95,7 @@ func (d *servedDashboard) serve(ctx context.Context) error {
 		d.log.Infof(what, l.Addr())
 		serving.Go(func() error { return dashboard.Serve(ctx, l, h, stdlog.New(warnings{d.log}, "", 0)) })
 	}
-	start(d.pages, d.dashboard.Handler(), "the dashboard is at http://%s/")
+	start(d.pages, d.dashboard.Handler(), "the dashboard is at http://%s"+d.basePath+"/")
 	start(d.health, dashboard.LoopbackHosts(d.health, d.healthHost, d.dashboard.Health()), "health and metrics are at http://%s/")
 	return serving.Wait()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 
 	"github.com/sirupsen/logrus"
@@ -19,6 +20,9 @@ type Dashboard struct {
 	IsDefault bool             // Listen is the default: no address was set
 	Health    string           // empty for health checks and metrics on Listen
 	Users     *dashboard.Users // nil for no login
+	BasePath  string           // without a slash at its end; empty for the root
+	// TrustedProxies are proxies whose X-Forwarded-For names the sender.
+	TrustedProxies []netip.Prefix
 }
 
 const defaultListen = "127.0.0.1:8080"
@@ -26,6 +30,8 @@ const defaultListen = "127.0.0.1:8080"
 // Parse returns the dashboard's addresses and users.
 func (s DashboardSettings) Parse(p *Parser) Dashboard {
 	set := s.Addresses(p)
+	set.BasePath = parseSetting(p, "PILOTSYNC_BASE_PATH", s.BasePath, parseBasePath)
+	set.TrustedProxies = parseSetting(p, "PILOTSYNC_TRUSTED_PROXIES", s.TrustedProxies, parseTrustedProxies)
 	set.Users = parseSetting(p, "PILOTSYNC_AUTH", s.Auth, p.read.users)
 	if s.Auth == "" && set.Listen != "" && !listensOnLoopback(set.Listen) {
 		p.reject("PILOTSYNC_LISTEN", s.Listen, "without a login (PILOTSYNC_AUTH) it takes a loopback address only, such as 127.0.0.1:8080, or off")
@@ -73,6 +79,38 @@ func parseHealthListen(value string) (string, error) {
 		return "", errors.New("it takes host:port, such as 127.0.0.1:8081 or :8081, or nothing")
 	}
 	return value, nil
+}
+
+// parseBasePath returns a path without a slash at its end. Letters, digits and -._~ are the same in
+// every URL, header and page.
+func parseBasePath(value string) (string, error) {
+	base := strings.TrimSuffix(value, "/")
+	if base == "" {
+		return "", nil
+	}
+	rest, ok := strings.CutPrefix(base, "/")
+	for _, segment := range strings.Split(rest, "/") {
+		ok = ok && segment != "" && strings.Trim(segment, ".") != "" && !strings.ContainsFunc(segment, func(r rune) bool {
+			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._~", r))
+		})
+	}
+	switch {
+	case !ok:
+		return "", errors.New("it takes a path such as /pilotsync, of letters, digits and the characters -._~")
+	case base == "/healthz" || base == "/readyz" || base == "/metrics":
+		return "", errors.New("it takes another path than /healthz, /readyz and /metrics, which stay at the root")
+	}
+	return base, nil
+}
+
+func parseTrustedProxies(value string) ([]netip.Prefix, error) {
+	networks, err := parseNetworks(value)
+	for _, network := range networks {
+		if network.Bits() == 0 {
+			return nil, fmt.Errorf("%s is every address; it takes those of your proxies, since their X-Forwarded-For is believed", network)
+		}
+	}
+	return networks, err
 }
 
 // IsHostPort reports whether a value is host:port with a port from 0 to 65535. The

@@ -43,6 +43,9 @@ type DashboardSettings struct {
 	Listen       string `name:"listen" env:"PILOTSYNC_LISTEN" group:"Dashboard" placeholder:"ADDRESS" help:"Address of the dashboard, a loopback one unless there is a login; off for none. Default: 127.0.0.1:8080; a worker starts without a dashboard if another pilotsync has that address."`
 	Auth         string `name:"auth" env:"PILOTSYNC_AUTH" group:"Dashboard" placeholder:"FILE" help:"Password file of the dashboard's users, as htpasswd -B writes it; a user whose line ends in :act may also act. Default: no login, and the dashboard is read-only."`
 	HealthListen string `name:"health-listen" env:"PILOTSYNC_HEALTH_LISTEN" group:"Dashboard" placeholder:"ADDRESS" help:"Another address for /healthz, /readyz and /metrics, where they need no login. Default: the dashboard's."`
+
+	BasePath       string `name:"base-path" env:"PILOTSYNC_BASE_PATH" group:"Dashboard" placeholder:"PATH" help:"Path of the dashboard behind a proxy, such as /pilotsync. The proxy passes it on. /healthz, /readyz and /metrics stay at the root, too. Default: /."`
+	TrustedProxies string `name:"trusted-proxies" env:"PILOTSYNC_TRUSTED_PROXIES" group:"Dashboard" placeholder:"NETWORK,…" help:"Addresses or networks of the proxies before the dashboard, separated by commas. The limit of wrong passwords takes the sender from their X-Forwarded-For. Default: none."`
 }
 
 // LogSettings say what is logged, and in which format.

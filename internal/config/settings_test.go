@@ -96,15 +96,15 @@ func TestEverySettingHasItsEffect(t *testing.T) {
 		"PILOTSYNC_RECONCILE": "off", "PILOTSYNC_WEBHOOK_URL": "https://example.com/hook?x=1", "PILOTSYNC_WEBHOOK_SECRET": secret + "  " + secret,
 		"PILOTSYNC_DNS": "127.0.0.1", "PILOTSYNC_TLS_PORT": "65535", "PILOTSYNC_TLS_ROOTS": "ca.pem", "PILOTSYNC_ALLOW_PRIVATE_ADDRESSES": "1",
 		"PILOTSYNC_API_RATE": "0", "PILOTSYNC_CONCURRENCY": "1000", "PILOTSYNC_KEEP_FINISHED": "90m", "PILOTSYNC_KEEP_REMOVED": "0", "PILOTSYNC_LISTEN": "0.0.0.0:0", "PILOTSYNC_AUTH": "users",
-		"PILOTSYNC_HEALTH_LISTEN": ":8081", "PILOTSYNC_LOG_LEVEL": "debug", "PILOTSYNC_LOG_FORMAT": "json",
+		"PILOTSYNC_HEALTH_LISTEN": ":8081", "PILOTSYNC_BASE_PATH": "/ops/pilotsync/", "PILOTSYNC_TRUSTED_PROXIES": "10.0.0.9, 2001:db8::1/64", "PILOTSYNC_LOG_LEVEL": "debug", "PILOTSYNC_LOG_FORMAT": "json",
 	}))
 	w := set
 	got := []any{set.Redis.Shown, w.APIURL, w.Accounts[0].Apps, w.APIRate, w.Rules, w.SSLDelays, fmt.Sprint(w.AppDefaults.Expected.Networks), w.Check.DNS, w.Check.Port,
-		w.Check.Roots != nil, w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.KeepFinished, w.KeepRemoved, w.Webhook.URL, len(w.Webhook.Secrets), set.Dashboard.Listen, set.Dashboard.Health, set.Dashboard.Users != nil, set.Log}
+		w.Check.Roots != nil, w.Check.AllowPrivate, w.DryRun, w.Concurrency, w.KeepFinished, w.KeepRemoved, w.Webhook.URL, len(w.Webhook.Secrets), set.Dashboard.Listen, set.Dashboard.Health, set.Dashboard.BasePath, fmt.Sprint(set.Dashboard.TrustedProxies), set.Dashboard.Users != nil, set.Log}
 	want := []any{"redis://:[redacted]@r/3", "http://[::1]:9/v1", []string{"app1", "app2"}, 0,
 		listsync.Rules{WWW: tasks.WWWMainOnly, Protected: []string{"example.com", "xn--mnchen-3ya.de"}},
 		[]time.Duration{time.Second, time.Second, 90 * time.Second}, "[198.51.100.4/32 198.51.100.5/32 2001:db8::/32]", "127.0.0.1:53", 65535,
-		true, true, true, 1000, 90 * time.Minute, time.Duration(0), "https://example.com/hook?x=1", 2, "0.0.0.0:0", ":8081", true, Log{logrus.DebugLevel, "json"}}
+		true, true, true, 1000, 90 * time.Minute, time.Duration(0), "https://example.com/hook?x=1", 2, "0.0.0.0:0", ":8081", "/ops/pilotsync", "[10.0.0.9/32 2001:db8::/64]", true, Log{logrus.DebugLevel, "json"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}
@@ -171,13 +171,14 @@ func TestAFlagIsItsVariableWithoutThePrefix(t *testing.T) {
 func TestEachWrongSettingIsNamedWithWhatItTakes(t *testing.T) {
 	t.Parallel()
 	const (
-		urlRule   = "it takes https://HOST[:PORT][/PATH], or http to a loopback address (127.0.0.0/8, ::1, localhost)"
-		noLogin   = "without a login (PILOTSYNC_AUTH) it takes a loopback address only, such as 127.0.0.1:8080, or off"
-		booleans  = "it takes on or off (also 1 or 0, true or false, yes or no)"
-		pageAddr  = "it takes host:port, such as 127.0.0.1:8080, or off"
-		resolver  = "it takes host[:port] of a resolver, such as 127.0.0.1:5353"
-		secretErr = "; it takes one or several of whsec_ and the base64 of 24 bytes or more, separated by spaces"
-		idRule    = "it takes 1 to 64 letters, digits, _ or -"
+		urlRule      = "it takes https://HOST[:PORT][/PATH], or http to a loopback address (127.0.0.0/8, ::1, localhost)"
+		noLogin      = "without a login (PILOTSYNC_AUTH) it takes a loopback address only, such as 127.0.0.1:8080, or off"
+		booleans     = "it takes on or off (also 1 or 0, true or false, yes or no)"
+		basePathRule = "it takes a path such as /pilotsync, of letters, digits and the characters -._~"
+		pageAddr     = "it takes host:port, such as 127.0.0.1:8080, or off"
+		resolver     = "it takes host[:port] of a resolver, such as 127.0.0.1:5353"
+		secretErr    = "; it takes one or several of whsec_ and the base64 of 24 bytes or more, separated by spaces"
+		idRule       = "it takes 1 to 64 letters, digits, _ or -"
 	)
 	f := files{"marked": "\uFEFF" + hush, "utf16": "\xFF\xFEh\x00u\x00", "quoted": "\"redis://:" + hush + "@h\"\n",
 		"quoted.yml": "accounts: [{client_id: c\u00adid, api_key: “" + hush + "”, apps: [a]}]",
@@ -267,6 +268,13 @@ func TestEachWrongSettingIsNamedWithWhatItTakes(t *testing.T) {
 		{vars{"PILOTSYNC_LISTEN": "8080"}, `PILOTSYNC_LISTEN (--listen) is "8080"; ` + pageAddr},
 		{vars{"PILOTSYNC_LISTEN": "127.0.0.1:99999"}, `PILOTSYNC_LISTEN (--listen) is "127.0.0.1:99999"; ` + pageAddr},
 		{vars{"PILOTSYNC_HEALTH_LISTEN": "off"}, `PILOTSYNC_HEALTH_LISTEN (--health-listen) is "off"; it takes host:port, such as 127.0.0.1:8081 or :8081, or nothing`},
+		{vars{"PILOTSYNC_BASE_PATH": "pilotsync"}, `PILOTSYNC_BASE_PATH (--base-path) is "pilotsync"; ` + basePathRule},
+		{vars{"PILOTSYNC_BASE_PATH": "/ops//x"}, `PILOTSYNC_BASE_PATH (--base-path) is "/ops//x"; ` + basePathRule},
+		{vars{"PILOTSYNC_BASE_PATH": "/ops/.."}, `PILOTSYNC_BASE_PATH (--base-path) is "/ops/.."; ` + basePathRule},
+		{vars{"PILOTSYNC_BASE_PATH": "/a\"b"}, `PILOTSYNC_BASE_PATH (--base-path) is "/a\"b"; ` + basePathRule},
+		{vars{"PILOTSYNC_BASE_PATH": "/metrics/"}, `PILOTSYNC_BASE_PATH (--base-path) is "/metrics/"; it takes another path than /healthz, /readyz and /metrics, which stay at the root`},
+		{vars{"PILOTSYNC_TRUSTED_PROXIES": "proxy.example.com"}, `PILOTSYNC_TRUSTED_PROXIES (--trusted-proxies) is "proxy.example.com"; "proxy.example.com" is neither an address nor a network; it takes some such as 198.51.100.4 or 2001:db8::/32, separated by commas`},
+		{vars{"PILOTSYNC_TRUSTED_PROXIES": "10.0.0.1,::/0"}, `PILOTSYNC_TRUSTED_PROXIES (--trusted-proxies) is "10.0.0.1,::/0"; ::/0 is every address; it takes those of your proxies, since their X-Forwarded-For is believed`},
 		{vars{"PILOTSYNC_AUTH": "nowhere"}, `PILOTSYNC_AUTH (--auth) is "nowhere"; it takes a file that can be read: open nowhere: file does not exist`},
 		{vars{"PILOTSYNC_AUTH": "users", "PILOTSYNC_LISTEN": ":8080"}, `PILOTSYNC_AUTH (--auth) is "users"; line 1: user "ada" has no bcrypt hash; it takes one as htpasswd -B writes it, and no other kind`},
 		{vars{"PILOTSYNC_LOG_LEVEL": "loud"}, `PILOTSYNC_LOG_LEVEL (--log-level) is "loud"; it takes panic, fatal, error, warning, info, debug or trace`},

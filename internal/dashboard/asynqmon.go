@@ -42,11 +42,11 @@ func (s redisConnOpt) MakeRedisClient() any { return s.UniversalClient }
 // asynqmonHandler returns asynqmon for /asynqmon/. For users who may not act it is read-only, and
 // tells nothing of the Redis server.
 func (s *Dashboard) asynqmonHandler() (http.Handler, error) {
-	readOnly, err := newMonitor(s.cfg.Redis, true, s.static.url("asynqmon.js"))
+	readOnly, err := newMonitor(s.cfg.Redis, basePath(s.cfg.BasePath), true, s.static.url("asynqmon.js"))
 	if err != nil {
 		return nil, err
 	}
-	full, err := newMonitor(s.cfg.Redis, false, s.static.url("asynqmon.js"))
+	full, err := newMonitor(s.cfg.Redis, basePath(s.cfg.BasePath), false, s.static.url("asynqmon.js"))
 	if err != nil {
 		return nil, err
 	}
@@ -63,18 +63,18 @@ func (s *Dashboard) asynqmonHandler() (http.Handler, error) {
 	return newMonitorLimits(s.cfg.Redis).limit(byRole), nil
 }
 
-func newMonitor(rdb redis.UniversalClient, readOnly bool, script string) (*monitor, error) {
-	m := &monitor{library: asynqmon.New(asynqmon.Options{
-		RootPath: monitorPath, RedisConnOpt: redisConnOpt{rdb}, ReadOnly: readOnly,
+func newMonitor(rdb redis.UniversalClient, base basePath, readOnly bool, script string) (*monitor, error) {
+	m := &monitor{library: base.handler(asynqmon.New(asynqmon.Options{
+		RootPath: string(base) + monitorPath, RedisConnOpt: redisConnOpt{rdb}, ReadOnly: readOnly,
 		PayloadFormatter: asynqmon.PayloadFormatterFunc(payloadText),
 		ResultFormatter:  asynqmon.ResultFormatterFunc(payloadText),
-	})}
+	}))}
 	answer, err := m.buffer(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: monitorPath + "/"}})
 	if err != nil {
 		return nil, err
 	}
 	m.raw = answer.body.Bytes()
-	if m.page, m.policy, err = adaptPage(m.raw, script); err != nil {
+	if m.page, m.policy, err = adaptPage(m.raw, string(base)+script); err != nil {
 		return nil, fmt.Errorf("read asynqmon's page: %w", err)
 	}
 	return m, nil

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"time"
 )
@@ -69,7 +67,8 @@ func (s *Dashboard) authenticate(w http.ResponseWriter, r *http.Request) User {
 		challenge(w, "The dashboard needs a name and a password.\n")
 		return User{}
 	}
-	user, wait, err := s.cfg.Users.check(r.Context(), clientAddress(r.RemoteAddr), name, password)
+	sender := clientAddress(trustedProxies(s.cfg.TrustedProxies).sender(r))
+	user, wait, err := s.cfg.Users.check(r.Context(), sender, name, password)
 	switch {
 	case wait > 0:
 		seconds := int(math.Ceil(wait.Seconds()))
@@ -77,7 +76,7 @@ func (s *Dashboard) authenticate(w http.ResponseWriter, r *http.Request) User {
 		writeText(w, http.StatusTooManyRequests, fmt.Sprintf("Too many wrong passwords: try again in %s.\n", time.Duration(seconds)*time.Second))
 	case err != nil:
 		// The name isn't logged, because people sometimes type a password there.
-		s.log.WithField("address", clientAddress(r.RemoteAddr)).Warn("dashboard: wrong name or password")
+		s.log.WithField("address", sender).Warn("dashboard: wrong name or password")
 		challenge(w, "Wrong name or password.\n")
 	}
 	return user
@@ -91,21 +90,16 @@ func challenge(w http.ResponseWriter, cause string) {
 // clientAddress identifies a sender for the rate limit: an IPv4 address, or the /64 of an IPv6
 // address. One customer has at least a /64.
 func clientAddress(remote string) string {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		host = remote
+	addr, ok := parseHost(remote)
+	if !ok {
+		return remote
 	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return host
-	}
-	addr = addr.Unmap().WithZone("")
 	if addr.Is4() {
 		return addr.String()
 	}
 	network, err := addr.Prefix(64)
 	if err != nil {
-		return host
+		return addr.String()
 	}
 	return network.String()
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/netip"
 	"sync"
 
 	"github.com/redis/go-redis/v9"
@@ -36,8 +37,13 @@ type Config struct {
 	// HealthApart leaves /healthz, /readyz and /metrics to [Dashboard.Health], which the
 	// caller then serves on another address.
 	HealthApart bool
-	Version     string
-	Log         *logrus.Entry
+	// BasePath is the path of the dashboard, such as /pilotsync, without a slash at its end; empty
+	// for the root. /healthz, /readyz and /metrics stay at the root, too.
+	BasePath string
+	// TrustedProxies are the networks of proxies whose X-Forwarded-For names the sender.
+	TrustedProxies []netip.Prefix
+	Version        string
+	Log            *logrus.Entry
 }
 
 // Dashboard has the handlers to serve. The caller must close it.
@@ -84,6 +90,7 @@ func New(cfg Config) (*Dashboard, error) {
 // routes wraps the parts in login, headers and the other protections.
 func (s *Dashboard) routes() (http.Handler, error) {
 	inside := http.NewServeMux()
+	base := basePath(s.cfg.BasePath)
 	inside.Handle("GET /static/", s.static)
 	if s.cfg.Metrics != nil && !s.cfg.HealthApart {
 		inside.Handle("GET /metrics", s.cfg.Metrics)
@@ -103,9 +110,9 @@ func (s *Dashboard) routes() (http.Handler, error) {
 	}
 	outside.Handle("/", s.login(sameOrigin(allowLongStream(inside))))
 	if s.cfg.Users != nil {
-		return s.recoverPanics(securityHeaders(outside)), nil
+		return s.recoverPanics(securityHeaders(base.serve(outside))), nil
 	}
-	local := refuseHosts(loopback.Is, "Without a login (PILOTSYNC_AUTH) the dashboard responds only under a name of the machine itself, such as localhost or 127.0.0.1.\n", outside)
+	local := refuseHosts(loopback.Is, "Without a login (PILOTSYNC_AUTH) the dashboard responds only under a name of the machine itself, such as localhost or 127.0.0.1.\n", base.serve(outside))
 	return s.recoverPanics(securityHeaders(local)), nil
 }
 

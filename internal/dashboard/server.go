@@ -68,6 +68,7 @@ type pageServer struct {
 	requireAct func(http.HandlerFunc) http.HandlerFunc
 	now        func() time.Time
 	version    string
+	base       basePath
 	log        *logrus.Entry
 	templates  *pageTemplates
 	files      assets
@@ -81,7 +82,7 @@ func (s *Dashboard) registerPages(mux *http.ServeMux) {
 	p := &pageServer{
 		reader: shared, fresh: fresh, enqueuer: s.enqueuer, operator: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
 		hub: newHub(s.ctx, fresh, snapshotReader{shared, queues}.take), requireAct: s.requireAct, now: time.Now,
-		version: s.cfg.Version, log: s.log, templates: newPageTemplates(),
+		version: s.cfg.Version, base: basePath(s.cfg.BasePath), log: s.log, templates: newPageTemplates(),
 	}
 	p.register(mux)
 }

@@ -32,7 +32,9 @@ type layoutData struct {
 	Section string // the path of the page's entry in the navigation
 	User    User
 	files   assets
-	Now     time.Time
+	// Base is the path of the dashboard for scripts; links get it in [basePath.page].
+	Base string
+	Now  time.Time
 	// Watch is the app whose changes the page shows; empty for all apps.
 	Watch string
 	// Reload is after how many seconds a browser without JavaScript reloads the page; 0 for
@@ -55,7 +57,7 @@ func (d layoutData) MayAct() bool { return d.User.Role == Act }
 // render responds with a page. It renders into memory first, so that an error can't leave
 // half a page.
 func (p *pageServer) render(w http.ResponseWriter, r *http.Request, status int, name string, data layoutData) error {
-	data.User, data.Version, data.files = userOf(r.Context()), p.version, p.files
+	data.User, data.Version, data.files, data.Base = userOf(r.Context()), p.version, p.files, string(p.base)
 	if data.Now.IsZero() {
 		data.Now = p.now()
 	}
@@ -75,6 +77,6 @@ func (p *pageServer) render(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	_, _ = b.WriteTo(w) // it fails only if the client is gone
+	_, _ = w.Write(p.base.page(b.Bytes())) // it fails only if the client is gone
 	return nil
 }

@@ -3,7 +3,7 @@
 "use strict";
 (() => {
   const minInterval = 1000; // ms between two loads of the page
-  const { watch, reload } = document.body.dataset;
+  const { base, watch, reload } = document.body.dataset;
   const statusLight = document.getElementById("live");
   document.documentElement.classList.add("js");
 
@@ -78,7 +78,7 @@
     stream = null;
     clearTimeout(retry);
     if (document.hidden) return;
-    stream = new EventSource("/live");
+    stream = new EventSource(base + "/live");
     stream.onopen = () => scheduleLoad();
     stream.onerror = () => {
       if (stream.readyState !== EventSource.CLOSED) return showStatus("Connecting…", true);
@@ -161,6 +161,6 @@
     if (e.key !== "/" || e.ctrlKey || e.metaKey || e.altKey || e.target.closest("input, textarea, select")) return;
     e.preventDefault();
     const field = document.getElementById("q");
-    if (field) { field.focus(); field.select(); } else location.href = "/domains";
+    if (field) { field.focus(); field.select(); } else location.href = base + "/domains";
   });
 })();

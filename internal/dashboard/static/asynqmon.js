@@ -3,6 +3,7 @@
 (() => {
   "use strict";
 
+  const base = window.FLAG_ROOT_PATH.replace(/\/asynqmon$/, "");
   const task = /\/asynqmon\/queues\/[^/]+\/tasks\/([^/]+)\/?$/;
   const app = "([A-Za-z0-9_-]{1,64})";
   const domain = "([^:/]+)";
@@ -33,7 +34,7 @@
 
   function link(text, ...path) {
     const a = document.createElement("a");
-    a.href = "/" + path.map(encodeURIComponent).join("/");
+    a.href = base + "/" + path.map(encodeURIComponent).join("/");
     a.textContent = text;
     Object.assign(a.style, { color: "inherit", padding: "0.6em 0.9em", textDecoration: "underline" });
     return a;
