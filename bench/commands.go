@@ -163,6 +163,7 @@ func workPurposes() []purpose {
 		newPurpose(`multi|exec|hget pilotsync:\{\w+\}:sync|hgetall pilotsync:\{|smembers pilotsync:\{|zrange pilotsync:\{\w+\}:gone`, "the snapshot of the app's ledger, in one round trip"),
 		newPurpose(`script asynq:\{(ssl|events)\}:t:`, "the follow-up task, which must exist before the commit"),
 		newPurpose(`(lrange|lrem|ltrim) pilotsync:\{\w+\}:outbox`, "the app's events leave its outbox"),
+		newPurpose(`(script|zremrangebyscore) pilotsync:\{\w+\}:events`, "an event is read before it is sent, and removed after that"),
 	}
 }
 

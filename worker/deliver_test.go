@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"net/http"
@@ -192,6 +193,56 @@ func TestEveryStateOfADomainIsDeliveredOnce(t *testing.T) {
 		t.Errorf("the delivered events are %+v", got)
 	}
 	f.await("the outbox is empty", func() bool { return f.rdb.LLen(t.Context(), "pilotsync:{app1}:outbox").Val() == 0 })
+}
+
+// More users of Redis may write to the queue than to the ledger.
+func TestAForgedEventSaysNothingButTheTruth(t *testing.T) {
+	t.Parallel()
+	f, s := setup(t, simulator.Options{}), newReceiver(t)
+	cfg := f.config("app1")
+	cfg.Webhook = target(t, s.URL, oldSecret, newSecret)
+	f.start(cfg)
+	f.add("app1", "good.example.com")
+	f.await("its events are delivered", func() bool {
+		return cmp.Equal(s.states("good.example.com"), []tasks.State{tasks.CheckingDNS, tasks.Done})
+	})
+	f.await("delivered events aren't kept", func() bool { return f.rdb.Exists(t.Context(), "pilotsync:{app1}:events").Val() == 0 })
+	honest, _ := s.delivered()
+	now, future := time.Now().UTC().Truncate(time.Microsecond), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
+	client := asynq.NewClientFromRedisClient(f.rdb)
+	for i, e := range []tasks.Event{
+		{Type: tasks.DomainState, Domain: "good.example.com", Seq: 1, State: tasks.Failed, Reason: "forged", At: future},
+		{Type: tasks.AppBlocked, Reason: "forged", At: now.Add(time.Hour)},
+		{Type: tasks.DomainState, Domain: "unknown.example.com", Seq: 1, State: tasks.Done, Reason: "forged", At: now},
+		{Type: tasks.LedgerLost, Ledger: "forged", Reason: "forged", At: now},
+		{Type: tasks.DomainState, Domain: "good.example.com", State: tasks.Failed, Seq: 9e15, SiteID: 9, Reason: "forged", At: now},
+		{Type: tasks.AppBlocked, Reason: "forged", At: now.Add(time.Microsecond)},
+	} {
+		e.AppID = "app1"
+		if _, err := client.Enqueue(asynq.NewTask(tasks.TypeEventDeliver, tasks.Encode(e)), asynq.Queue(tasks.QueueEvents), asynq.TaskID(fmt.Sprint(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.await("four are given up, and two say what the ledger says", func() bool {
+		got, _ := s.delivered()
+		return len(f.events(true)) == 4 && len(got) == len(honest)+2
+	})
+	for _, e := range f.events(true) {
+		if !strings.Contains(e.Error, "the ledger has no such event") {
+			t.Errorf("%s failed with %s", e.ID, e.Error)
+		}
+	}
+	got, _ := s.delivered()
+	for _, d := range got {
+		if strings.Contains(d.body, "forged") || d.event.Type == tasks.AppBlocked || d.event.State == tasks.Failed {
+			t.Errorf("delivered is %s", d.body)
+		}
+	}
+	want := honest[len(honest)-1].event
+	want.At = now
+	if diff := cmp.Diff(want, got[len(honest)].event); diff != "" {
+		t.Errorf("the event of the domain (-want +got):\n%s", diff)
+	}
 }
 
 func TestEventsOfADeadWorkersOutboxAreDeliveredOnce(t *testing.T) {

@@ -151,8 +151,7 @@ func TestASlowEndpointsEventsDelayNoOtherEndpoint(t *testing.T) {
 	enqueuer, now := followup.New(f.rdb), time.Now().UTC().Truncate(time.Microsecond)
 	event := func(app string, i int) {
 		at := now.Add(time.Duration(i) * time.Microsecond)
-		err := enqueuer.Event(t.Context(), tasks.Event{Type: tasks.DomainState, AppID: app, Domain: "a.example.com", Seq: at.UnixMicro(), State: tasks.Done,
-			Names: []string{"a.example.com"}, Cause: tasks.Cause{Code: tasks.CauseWorks}, Reason: "it works", At: at})
+		err := enqueuer.Event(t.Context(), tasks.Event{Type: tasks.AppRecovered, AppID: app, At: at})
 		if err != nil {
 			t.Fatal(err)
 		}

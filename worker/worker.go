@@ -141,7 +141,7 @@ func New(cfg Config) (*Worker, error) {
 			},
 			ledger: l, enqueuer: enqueuer, outbox: outbox, metrics: m, delays: cfg.SSLDelays, workerID: w.id, log: log,
 		}}
-	events := &eventHandler{registry: w.registry, sender: w.sender, log: log}
+	events := &eventHandler{ledger: l, registry: w.registry, sender: w.sender, log: log}
 	checks := &checkHandler{apps: apps, registry: w.registry, ledger: l, checker: checker, www: rules.WWW, log: log}
 
 	dryRuns := &dryRunEnder{enabled: !cfg.DryRun, ledger: l, enqueuer: enqueuer, log: log}

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"pilotsync/internal/config"
 	"pilotsync/internal/embeddedredis"
 	"pilotsync/internal/safefile"
 	"pilotsync/internal/simulator"
@@ -130,12 +130,11 @@ func (c *simulateCmd) siteSecret() ([]byte, error) {
 	if c.Secret == "" {
 		return nil, nil
 	}
-	encoded, ok := strings.CutPrefix(c.Secret, "whsec_")
-	key, err := base64.StdEncoding.DecodeString(encoded)
-	if !ok || err != nil {
-		return nil, errors.New("--webhook-secret is wrong; it takes whsec_ and base64")
+	keys, err := config.WebhookKeys(c.Secret)
+	if err != nil || len(keys) != 1 {
+		return nil, errors.New("--webhook-secret is wrong; it takes whsec_ and the base64 of 24 bytes or more")
 	}
-	return key, nil
+	return keys[0], nil
 }
 
 // accounts are all accounts, each with its apps.

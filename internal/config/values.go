@@ -246,6 +246,13 @@ func parseWebhookURL(value string) (string, error) {
 
 const secretForm = "it takes one or several of whsec_ and the base64 of 24 bytes or more, separated by spaces"
 
+// WebhookKeys returns the keys of webhook secrets with spaces between them. Its error is a phrase
+// about the setting, and doesn't show a secret.
+func WebhookKeys(value string) ([][]byte, error) {
+	_, keys, err := parseSecrets(value)
+	return keys, err
+}
+
 // parseSecrets' errors don't show the secrets.
 func parseSecrets(value string) (secrets []*standardwebhooks.Webhook, keys [][]byte, err error) {
 	all := strings.Fields(value)

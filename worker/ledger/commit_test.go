@@ -133,7 +133,7 @@ func TestCommitReplacesOnlyRecordsThatArePlannedOn(t *testing.T) {
 			name:   "the recovery of a blocked app has an event",
 			before: state{"sync": leased(hash{"fails": "3", "trouble": "no card", "blocked": "1", "trouble_since": "1", "alarm": "1"})},
 			do:     committing(listsync.Commit{}), want: "stale []",
-			after: state{"sync": leased(nil), "told": str("+0s"), "outbox": lines{"+0s " + recoveredEvent(testApp)}},
+			after: state{"sync": leased(nil), "told": str("+0s"), "outbox": lines{"+0s " + encode(recoveredEvent(testApp))}},
 		},
 		{
 			name:   "a failure without an event has no recovery event",
@@ -151,7 +151,7 @@ func TestCommitReplacesOnlyRecordsThatArePlannedOn(t *testing.T) {
 			after: state{"sync": leased(nil), "seqs": hash{a: number(first), b: number(first), c: number(first + 1)},
 				"domains":  hash{a: encode(ended(a, first)), b: encode(ended(b, first))},
 				"log:" + a: lines{line(ended(a, first), "")}, "log:" + b: lines{line(ended(b, first), "")},
-				"told": str("+60s"), "outbox": lines{"+60s {}", "+60s " + stateEvent(testApp, ended(a, first))}},
+				"told": str("+60s"), "outbox": lines{"+60s {}", "+60s " + encode(stateEvent(testApp, ended(a, first)))}},
 		},
 		{
 			name: "a stale holder commits nothing",
@@ -194,7 +194,7 @@ func TestAVerificationReplacesOnlyTheRecordItChecked(t *testing.T) {
 	runScripts(t, []script{
 		{name: "the last attempt clears the due time", before: before, do: verify(done, fact), want: "true",
 			after: state{"domains": hash{a: encode(done)}, "log:" + a: lines{encode(fact), "older"},
-				"told": str("+0s"), "outbox": lines{"+0s " + stateEvent(testApp, done)}}},
+				"told": str("+0s"), "outbox": lines{"+0s " + encode(stateEvent(testApp, done))}}},
 		{name: "another attempt is due later", before: before, do: verify(next, fact), want: "true",
 			after: state{"domains": hash{a: encode(next)}, "due": zset{a: float64(later.UnixMilli())}, "log:" + a: lines{encode(fact), "older"}}},
 		{name: "without an entry the history stays", before: before, do: verify(next, listsync.HistoryEntry{}), want: "true",

@@ -41,6 +41,8 @@
 //	                                 (when the next domains are pruned, ms), prune_from (the entry of
 //	                                 the index after which the next page begins)
 //	pilotsync:{APP}:outbox   list    events to be enqueued, oldest first: "µs EVENT"
+//	pilotsync:{APP}:events   zset    the same lines, by µs, until they are delivered, or for three
+//	                                 days; what is sent comes from here
 //	pilotsync:{APP}:told     string  time of the last event (µs)
 //	pilotsync:{APP}:writes   list    the last writes, newest first: "NUMBER µs OUTCOME CHANGES"
 //	pilotsync:{APP}:shown    hash    for readers only: listed, listed_at, compared_at (names on

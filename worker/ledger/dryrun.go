@@ -25,7 +25,7 @@ func (l *Ledger) RecordDryRun(ctx context.Context, lease listsync.Lease, result 
 		return false, err
 	}
 	keys := []string{key(lease.App, "sync"), key(lease.App, "pending"), key(lease.App, "shown"), key(lease.App, "told"), key(lease.App, "outbox")}
-	args := []any{lease.Token, result.Listed, readableEvent(lease.App), fmt.Sprintf("%d %d", len(result.Added), len(result.Removed))}
+	args := []any{lease.Token, result.Listed, encode(readableEvent(lease.App)), fmt.Sprintf("%d %d", len(result.Added), len(result.Removed))}
 	for _, change := range result.Changes {
 		with, err := withPreview(change)
 		if err != nil {

@@ -62,7 +62,7 @@ func TestADryRunRecordsPreviewsAndReleasesTheLease(t *testing.T) {
 			after: state{"sync": leased(hash{"wake": "4", "taken": "4"})}},
 		{name: "a failure is cleared, with an event if it had one",
 			before: state{"sync": leased(hash{"fails": "2", "trouble": "no card", "blocked": "1", "trouble_since": "1", "alarm": "1"})}, do: previewed(), want: "released true" + done,
-			after: state{"sync": hash{"wake": "1"}, "told": str("+0s"), "outbox": lines{"+0s " + readableEvent(testApp)}}},
+			after: state{"sync": hash{"wake": "1"}, "told": str("+0s"), "outbox": lines{"+0s " + encode(readableEvent(testApp))}}},
 		{name: "a stale holder records nothing", before: state{"sync": leased(hash{"token": "other"}), "pending": hash{a.Domain: encode(a)}},
 			do: previewed(a), want: listsync.ErrLeaseLost.Error()},
 		{name: "fields of a later release stay", before: state{"sync": leased(nil), "pending": hash{a.Domain: later}},

@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"time"
-
-	"pilotsync/tasks"
 )
 
 // ledgerKey has the ledger's identity.
@@ -84,8 +82,7 @@ func parseMillis(text string) (time.Time, error) {
 
 // NotifyLoss puts the event ledger.lost into an app's outbox, once for each identity.
 func (l *Ledger) NotifyLoss(ctx context.Context, app string, current Identity) error {
-	event := encode(tasks.Event{Type: tasks.LedgerLost, AppID: app, Ledger: current.ID,
-		Reason: "Redis lost the ledger, has an older copy of it, or another Redis took its place; all domains have to be handed over again"})
+	event := encode(lossEvent(app, current))
 	if err := l.agenda.mark(ctx, app, time.Time{}); err != nil {
 		return fmt.Errorf("notify app %s of the lost ledger: %w", app, err)
 	}

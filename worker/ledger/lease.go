@@ -92,7 +92,7 @@ func (l *Ledger) Release(ctx context.Context, lease listsync.Lease) (bool, error
 func (l *Ledger) Fail(ctx context.Context, lease listsync.Lease, failure *listsync.Failure) error {
 	var event string
 	if failure != nil && failure.Blocked {
-		event = blockedEvent(lease.App, *failure)
+		event = encode(blockedEvent(lease.App, failure.Reason))
 	}
 	return leaseHeld(runFail(ctx, l, lease.App, lease.Token, failure, event))
 }
@@ -132,7 +132,7 @@ func (l *Ledger) Commit(ctx context.Context, lease listsync.Lease, c listsync.Co
 	keys := []string{key(app, "sync"), key(app, "domains"), key(app, "pending"), key(app, "seqs"),
 		key(app, "since"), key(app, "ours"), key(app, "due"), key(app, "strangers"), key(app, "told"), key(app, "outbox"),
 		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "expiry"), key(app, "writes"), key(app, "shown"), key(app, "gone"), key(app, "watch"), key(app, "renew_by")}
-	args := []any{lease.Token, HistoryKept, recoveredEvent(app), c.Listed, list(c.Own), list(c.Disown),
+	args := []any{lease.Token, HistoryKept, encode(recoveredEvent(app)), c.Listed, list(c.Own), list(c.Disown),
 		list(c.Tombstones), list(c.ClearTombstones), listsync.TombstoneTTL.Milliseconds(), len(c.Outcomes), c.ActionID}
 	for _, o := range c.Outcomes {
 		keys = append(keys, logKey(app, o.Record.Domain))
@@ -177,7 +177,7 @@ func newCommitOutcome(app string, o listsync.Outcome) commitOutcome {
 		c.Since = strconv.FormatInt(r.Since, 10)
 	}
 	if o.Notify {
-		c.Event = stateEvent(app, r)
+		c.Event = encode(stateEvent(app, r))
 	}
 	return c
 }

@@ -240,7 +240,7 @@ func TestFailReleasesTheLeaseAndKeepsTheWake(t *testing.T) {
 			before: state{"sync": leased(hash{"fails": "1", "trouble": "ServerPilot is away", "blocked": "", "trouble_since": since})},
 			do:     fail(unpaid), want: "released",
 			after: state{"sync": hash{"awake": "1", "wake": "1", "fails": "2", "trouble": "no card", "blocked": "1", "trouble_since": since, "alarm": "1"},
-				"told": str("+0s"), "outbox": lines{"+0s " + blockedEvent(testApp, *unpaid)}}},
+				"told": str("+0s"), "outbox": lines{"+0s " + encode(blockedEvent(testApp, unpaid.Reason))}}},
 		{name: "a blocking failure has one event, even after another failure in between",
 			before: state{"sync": leased(hash{"fails": "3", "trouble": "ServerPilot is away", "blocked": "", "trouble_since": since, "alarm": "1"})},
 			do:     fail(unpaid), want: "released",

@@ -119,9 +119,9 @@ func (l *Ledger) CommitVerification(ctx context.Context, app string, before, aft
 	expiring := after.ExpiryNotified != nil && (before.ExpiryNotified == nil || !before.ExpiryNotified.Equal(*after.ExpiryNotified))
 	var event string
 	if after.State != notified {
-		event = stateEvent(app, after)
+		event = encode(stateEvent(app, after))
 	} else if expiring {
-		event = expiringEvent(app, after)
+		event = encode(expiringEvent(app, after))
 	}
 	keys := []string{key(app, "domains"), key(app, "due"), logKey(app, before.Domain), key(app, "told"), key(app, "outbox"),
 		key(app, "pending"), key(app, "index"), key(app, "latest"), key(app, "expiry"), key(app, "shown"), key(app, "watch"), key(app, "renew_by")}

@@ -10,7 +10,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/tasks"
-	"pilotsync/worker/listsync"
 )
 
 // OutboxEvent is an event in the outbox.
@@ -29,19 +28,26 @@ func (l *Ledger) Outbox(ctx context.Context, app string, n int) ([]OutboxEvent, 
 	}
 	events := make([]OutboxEvent, 0, len(lines))
 	for _, line := range lines {
-		at, event, _ := strings.Cut(line, " ")
-		us, err := strconv.ParseInt(at, 10, 64)
+		e, err := decodeLine(line)
 		if err != nil {
 			return nil, fmt.Errorf("an event in the outbox of app %s: %w", app, err)
 		}
-		e := OutboxEvent{line: line}
-		if e.Event, err = decodeJSON[tasks.Event](event); err != nil {
-			return nil, fmt.Errorf("an event in the outbox of app %s: %w", app, err)
-		}
-		e.At = time.UnixMicro(us).UTC()
 		events = append(events, e)
 	}
 	return events, nil
+}
+
+// decodeLine decodes a line of the outbox: "µs EVENT".
+func decodeLine(line string) (OutboxEvent, error) {
+	at, event, _ := strings.Cut(line, " ")
+	us, err := strconv.ParseInt(at, 10, 64)
+	if err != nil {
+		return OutboxEvent{}, err
+	}
+	e := OutboxEvent{line: line}
+	e.Event, err = decodeJSON[tasks.Event](event)
+	e.At = time.UnixMicro(us).UTC()
+	return e, err
 }
 
 // RemoveFromOutbox removes events of one app, in one round trip. Repeating that is harmless:
@@ -60,37 +66,4 @@ func (l *Ledger) RemoveFromOutbox(ctx context.Context, app string, events ...Out
 		return fmt.Errorf("remove %d events from the outbox of app %s: %w", len(events), app, err)
 	}
 	return nil
-}
-
-// The events below get their time from Redis, in the outbox.
-
-func stateEvent(app string, r listsync.Record) string {
-	return domainEvent(tasks.DomainState, app, r)
-}
-
-func expiringEvent(app string, r listsync.Record) string {
-	return domainEvent(tasks.CertificateExpiring, app, r)
-}
-
-func domainEvent(kind tasks.EventType, app string, r listsync.Record) string {
-	e := tasks.Event{Type: kind, AppID: app, Domain: r.Domain, Seq: r.Seq, State: r.State,
-		Names: r.Names, Reason: r.Reason(), Cause: r.Cause, Remedy: r.Remedy(), Warnings: r.Warnings, SiteID: r.SiteID}
-	if r.Certificate != nil {
-		e.CertificateUntil = r.Certificate.NotAfter
-	}
-	return encode(e)
-}
-
-func blockedEvent(app string, f listsync.Failure) string {
-	cause := tasks.Cause{Code: tasks.CauseAppBlocked, Params: tasks.Params{App: app, Message: f.Reason}}
-	return encode(tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: f.Reason, Cause: cause, Remedy: cause.Remedy()})
-}
-
-func recoveredEvent(app string) string {
-	return encode(tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "its domain list can be read and written again"})
-}
-
-// readableEvent reports that a dry run could read the app's list after a failure.
-func readableEvent(app string) string {
-	return encode(tasks.Event{Type: tasks.AppRecovered, AppID: app, Reason: "its domain list can be read again; the worker is in a dry run and doesn't write it"})
 }

@@ -43,11 +43,16 @@ end
 
 -- Puts an event into the app's outbox, in the same step as the change that it reports. The
 -- line is the event's time in µs, a space and the event. No two events have the same time.
+-- The events to be sent have the same lines. Those that are three days old aren't sent any more.
 local function emit(last_event, outbox, event)
+  local events = string.sub(outbox, 1, -7) .. 'events' -- beside 'pilotsync:{APP}:outbox'
   local last = tonumber(redis.call('GET', last_event) or '0')
-  local at = integer(math.max(now_us(), last + 1))
-  redis.call('SET', last_event, at)
-  redis.call('RPUSH', outbox, at .. ' ' .. event)
+  local at = math.max(now_us(), last + 1)
+  local line = integer(at) .. ' ' .. event
+  redis.call('SET', last_event, integer(at))
+  redis.call('RPUSH', outbox, line)
+  redis.call('ZADD', events, integer(at), line)
+  redis.call('ZREMRANGEBYSCORE', events, '-inf', integer(at - 3 * 24 * 3600 * 1000000))
 end
 
 -- Updates the index by which readers and snapshots find domains. It has each domain twice, as "STATE

@@ -95,8 +95,8 @@ func client(t *testing.T, addr string) *redis.Client {
 }
 
 // forReaders are keys that repeat, for quick searches, what other keys have. Another test
-// compares them with those.
-var forReaders = []string{"index", "latest", "waiting", "expiry", "renew_by", "shown", "writes"}
+// compares them with those. The events have the same lines as the outbox, and a test of their own.
+var forReaders = []string{"index", "latest", "waiting", "expiry", "renew_by", "shown", "writes", "events"}
 
 // agendaKeys have a test of their own.
 var agendaKeys = []string{visitsKey, marksKey, changedKey, namesKey, namedKey}

@@ -60,7 +60,7 @@ func (s *Sender) Close() { s.client.CloseIdleConnections() }
 // Deliver posts an event to its app's webhook. Only a 2xx answer is success. Otherwise it is
 // retried for two days and then archived, by an error of package taskerr. An event of an endpoint
 // that has its share of the slots comes back later. log is that of the event.
-func (s *Sender) Deliver(ctx context.Context, to *Endpoint, e tasks.Event, payload []byte, log *logrus.Entry) error {
+func (s *Sender) Deliver(ctx context.Context, to *Endpoint, e tasks.Event, log *logrus.Entry) error {
 	if to == nil {
 		return taskerr.Permanent(fmt.Errorf("no webhook is configured for app %s (PILOTSYNC_WEBHOOK_URL)", e.AppID))
 	}
@@ -83,7 +83,7 @@ func (s *Sender) Deliver(ctx context.Context, to *Endpoint, e tasks.Event, paylo
 	o := outcome{result: canceled}
 	defer func() { to.record(time.Now(), o) }()
 	began := time.Now()
-	o = s.post(ctx, to, e.ID(), payload)
+	o = s.post(ctx, to, e.ID(), tasks.Encode(e))
 	s.observe(o.result.label(), time.Since(began))
 	switch o.result {
 	case delivered:

@@ -31,10 +31,47 @@ final class Event {
 
 	/** The longest stored reason, in characters; longer ones don't fit the column. */
 	private const REASON = 2000;
+
+	/** The forms of the texts that name something; of domains, no more is certain than that. */
+	private const FORMS = array(
+		'type'   => '/^[a-z][a-z._-]{0,63}$/D',
+		'app_id' => '/^[A-Za-z0-9_-]{1,64}$/D',
+		'at'     => '/^.{1,40}$/D',
+		'domain' => '/^[^\p{C}\p{Z}\/\\\\]{1,253}$/Du',
+		'state'  => '/^[a-z][a-z-]{0,19}$/D',
+		'ledger' => '/^[A-Za-z0-9_-]{1,64}$/D',
+	);
+
+	/** How many other names' causes are stored. */
+	private const WARNINGS = 20;
 	/** @var string Identity of the new ledger; only in ledger.lost. */
 	public $ledger = '';
 	/** @var string When the last seen certificate expires, in the form of $at; empty if there was none, or if an older worker sent this. */
 	public $certificate_until = '';
+
+	/**
+	 * Whether the event is from the future, so far that a clock is wrong or somebody made it up: it would make all later
+	 * events look old.
+	 *
+	 * @param int $now Seconds since 1970.
+	 */
+	public function is_ahead( int $now ): bool {
+		return self::ahead( $this->at, $now );
+	}
+
+	/**
+	 * Whether the event is later than the last one that was applied. A stored time of the future counts for nothing.
+	 *
+	 * @param string $last The time of the last applied event, in the form of $at; empty if there was none.
+	 * @param int    $now  Seconds since 1970.
+	 */
+	public function is_later( string $last, int $now ): bool {
+		return strcmp( $this->at, $last ) > 0 || self::ahead( $last, $now );
+	}
+
+	private static function ahead( string $at, int $now ): bool {
+		return strcmp( $at, gmdate( 'Y-m-d\TH:i:s', $now + Signature::TOLERANCE ) . '.999999Z' ) > 0;
+	}
 
 	/** Whether the last seen certificate had expired at the time of the event. */
 	public function certificate_over(): bool {
@@ -50,38 +87,44 @@ final class Event {
 		if ( ! is_array( $body ) ) {
 			return null;
 		}
-		foreach ( array( 'type', 'app_id', 'at' ) as $field ) {
-			if ( ! isset( $body[ $field ] ) || ! is_string( $body[ $field ] ) || '' === $body[ $field ] ) {
-				return null;
-			}
+		$event = new self();
+		if ( ! $event->take( $body, array( 'type', 'app_id', 'at' ) ) ) {
+			return null;
 		}
-		$event         = new self();
-		$event->type   = $body['type'];
-		$event->app_id = $body['app_id'];
-		$event->reason = isset( $body['reason'] ) && is_string( $body['reason'] ) ? mb_substr( $body['reason'], 0, self::REASON ) : '';
+		$event->reason = isset( $body['reason'] ) && is_string( $body['reason'] ) ? Log::printable( $body['reason'], self::REASON ) : '';
 		$event->cause  = Cause::read( $body );
-		$event->at     = self::utc( $body['at'] );
+		$event->at     = self::utc( $event->at );
 		if ( isset( $body['warnings'] ) && is_array( $body['warnings'] ) ) {
-			$event->warnings = array_map( array( Cause::class, 'read' ), array_values( $body['warnings'] ) );
+			$event->warnings = array_map( array( Cause::class, 'read' ), array_slice( array_values( $body['warnings'] ), 0, self::WARNINGS ) );
 		}
 		if ( 'domain.state' === $event->type ) {
-			foreach ( array( 'domain', 'state' ) as $field ) {
-				if ( ! isset( $body[ $field ] ) || ! is_string( $body[ $field ] ) || '' === $body[ $field ] ) {
-					return null;
-				}
-				$event->$field = $body[ $field ];
+			if ( ! $event->take( $body, array( 'domain', 'state' ) ) ) {
+				return null;
 			}
 			if ( isset( $body['certificate_until'] ) && is_string( $body['certificate_until'] ) ) {
 				$event->certificate_until = self::utc( $body['certificate_until'] );
 			}
 		}
-		if ( 'ledger.lost' === $event->type ) {
-			if ( ! isset( $body['ledger'] ) || ! is_string( $body['ledger'] ) || '' === $body['ledger'] ) {
-				return null;
-			}
-			$event->ledger = $body['ledger'];
+		if ( 'ledger.lost' === $event->type && ! $event->take( $body, array( 'ledger' ) ) ) {
+			return null;
 		}
 		return '' === $event->at ? null : $event;
+	}
+
+	/**
+	 * Takes fields from a body; false if one is missing or has another form.
+	 *
+	 * @param array    $body   Decoded JSON.
+	 * @param string[] $fields Some of FORMS.
+	 */
+	private function take( array $body, array $fields ): bool {
+		foreach ( $fields as $field ) {
+			if ( ! isset( $body[ $field ] ) || ! is_string( $body[ $field ] ) || ! preg_match( self::FORMS[ $field ], $body[ $field ] ) ) {
+				return false;
+			}
+			$this->$field = $body[ $field ];
+		}
+		return true;
 	}
 
 	/**

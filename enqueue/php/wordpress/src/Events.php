@@ -74,7 +74,7 @@ final class Events {
 
 	private function app( Event $event ): string {
 		$last = self::last_of_app( $event->app_id );
-		if ( strcmp( $event->at, $last['at'] ) <= 0 ) {
+		if ( ! $event->is_later( $last['at'], time() ) ) {
 			return 'old';
 		}
 		// Before the event is stored: if the e-mail can't be saved, the event is sent again.
@@ -98,7 +98,7 @@ final class Events {
 
 	private function domain( Event $event ): string {
 		$last = $this->domains->find( $event->domain );
-		if ( $last && strcmp( $event->at, $last->at ) <= 0 ) {
+		if ( $last && ! $event->is_later( $last->at, time() ) ) {
 			return 'old'; // No two events of an app have the same time, so a repeated event is old.
 		}
 		$mapping = Mapping::fresh( $event->domain );

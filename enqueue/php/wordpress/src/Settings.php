@@ -153,7 +153,7 @@ final class Settings {
 	 * @return string[]
 	 */
 	private static function secrets(): array {
-		return preg_split( '/\s+/', self::constant( 'PILOTSYNC_WEBHOOK_SECRET' ), -1, PREG_SPLIT_NO_EMPTY );
+		return Signature::split( self::constant( 'PILOTSYNC_WEBHOOK_SECRET' ) );
 	}
 
 	/**

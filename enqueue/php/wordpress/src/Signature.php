@@ -17,6 +17,16 @@ final class Signature {
 	const BYTES = 24;
 
 	/**
+	 * The secrets in a setting, valid or not, which has spaces between them.
+	 *
+	 * @param string $setting PILOTSYNC_WEBHOOK_SECRET.
+	 * @return string[]
+	 */
+	public static function split( string $setting ): array {
+		return preg_split( '/\s+/', $setting, -1, PREG_SPLIT_NO_EMPTY );
+	}
+
+	/**
 	 * Whether a secret is valid; workers have the same rule.
 	 *
 	 * @param string $secret whsec_ and base64.
@@ -28,12 +38,12 @@ final class Signature {
 	}
 
 	/**
-	 * The key that signs: the bytes that a secret encodes; empty if it is invalid.
+	 * The key that signs: the bytes that a secret encodes; empty if it is invalid, such as one that is too short.
 	 *
 	 * @param string $secret whsec_ and base64.
 	 */
 	public static function key( string $secret ): string {
-		return (string) base64_decode( (string) preg_replace( '/^whsec_/', '', $secret ), true ); // phpcs:ignore
+		return self::is_secret( $secret ) ? (string) base64_decode( substr( $secret, 6 ), true ) : ''; // phpcs:ignore
 	}
 
 	/**

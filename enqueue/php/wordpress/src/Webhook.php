@@ -93,6 +93,9 @@ final class Webhook {
 		if ( null === $event ) {
 			return new \WP_Error( 'pilotsync_event', __( 'The body is not an event of pilotsync.', 'pilotsync' ), array( 'status' => 400 ) );
 		}
+		if ( $event->is_ahead( time() ) ) {
+			return new \WP_Error( 'pilotsync_ahead', 'the event is from the future: a clock is wrong', array( 'status' => 400 ) );
+		}
 		Installation::set( Schema::ARRIVED, time() );
 		try {
 			// Of two concurrent events about one domain, each could find itself the newer one.

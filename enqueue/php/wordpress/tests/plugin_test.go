@@ -102,6 +102,7 @@ func TestPlugin(t *testing.T) {
 		{"Ultimate Multisite's checks are off unless a filter says so", ownChecksOff},
 		{"the network's names answer the signed challenge", answersChallenge},
 		{"a forged or old webhook changes nothing", forgedWebhooks},
+		{"an event of the future or with odd names is refused", futureEvents},
 		{"a repeated or late event changes nothing", repeatedEvents},
 		{"Site Health shows when the last event arrived", lastEvent},
 		{"the doctor finds a blocked or missing webhook", doctorChecksWebhook},
@@ -640,9 +641,38 @@ func forgedWebhooks(f *fixture) {
 		f.t.Errorf("a right signature after a wrong one is answered with %d %s", status, answer)
 	}
 	f.wantStage("hook.example.com", "done secure")
-	if status, _ := f.postEvent("id3", now, tasks.Event{Type: "no such", AppID: app}); status != http.StatusOK {
+	if status, _ := f.postEvent("id3", now, tasks.Event{Type: "no.such", AppID: app}); status != http.StatusOK {
 		f.t.Errorf("an event of a later version is answered with %d", status)
 	}
+}
+
+// futureEvents would make all later ones look old.
+func futureEvents(f *fixture) {
+	f.do(step{"map", "future.example.com"})
+	f.sent()
+	now := time.Now()
+	for _, at := range []time.Time{now.Add(6 * time.Minute), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)} {
+		for _, e := range []tasks.Event{domainEvent("future.example.com", tasks.Failed, at), {Type: tasks.AppBlocked, AppID: app, Reason: "because", At: at}} {
+			if status, answer := f.postEvent("f1", now, e); status != http.StatusBadRequest || !strings.Contains(answer, "from the future") {
+				f.t.Errorf("a %s of %s is answered with %d %s", e.Type, at, status, answer)
+			}
+		}
+	}
+	f.wantStage("future.example.com", "checking-dns")
+	for _, e := range []tasks.Event{
+		domainEvent("future.example.com\x1b[2J", tasks.Done, now), domainEvent("future.example.com", "done\r\n", now),
+		domainEvent(strings.Repeat("a.", 150)+"example.com", tasks.Done, now), {Type: tasks.AppBlocked, AppID: app + "\n", At: now},
+	} {
+		if status, answer := f.postEvent("f2", now, e); status != http.StatusBadRequest {
+			f.t.Errorf("%q, %q, %q are answered with %d %s", e.AppID, e.Domain, e.State, status, answer)
+		}
+	}
+	if status, answer := f.postEvent("f3", now, domainEvent("future.example.com", tasks.Done, now)); status != http.StatusOK || !strings.Contains(answer, `"applied"`) {
+		f.t.Errorf("the next real event is answered with %d %s", status, answer)
+	}
+	f.wantStage("future.example.com", "done secure")
+	f.do(step{"unmap", "future.example.com"})
+	f.sent()
 }
 
 func repeatedEvents(f *fixture) {
@@ -664,7 +694,7 @@ func repeatedEvents(f *fixture) {
 		{"refused", "r6", domainEvent("hook.example.com", tasks.Rejected, at.Add(3*time.Millisecond)), "applied", "failed"},
 		{"done", "r7", domainEvent("hook.example.com", tasks.Done, at.Add(4*time.Millisecond)), "applied", "done secure"},
 		{"of an unknown domain", "r8", domainEvent("unknown.example.com", tasks.Done, at), "unknown", "done secure"},
-		{"of another app", "r9", tasks.Event{Type: tasks.DomainState, AppID: "app2", Domain: "hook.example.com", State: tasks.Failed, Seq: 9, At: at.Add(time.Hour)}, "ignored", "done secure"},
+		{"of another app", "r9", tasks.Event{Type: tasks.DomainState, AppID: "app2", Domain: "hook.example.com", State: tasks.Failed, Seq: 9, At: at.Add(time.Second)}, "ignored", "done secure"},
 	} {
 		if status, answer := f.postEvent(c.id, now, c.event); status != http.StatusOK || !strings.Contains(answer, `"`+c.answer+`"`) {
 			f.t.Errorf("%s: answered with %d %s; want %s", c.name, status, answer, c.answer)
