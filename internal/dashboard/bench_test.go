@@ -59,30 +59,8 @@ func newFilledDashboard(b *testing.B, apps, n int) http.Handler {
 	}
 	rdb := redis.NewClient(options)
 	b.Cleanup(func() { _ = rdb.Close() })
-	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	for a := range apps {
-		id := fmt.Sprintf("app%d", a)
-		if _, err := rdb.Pipelined(context.Background(), func(p redis.Pipeliner) error {
-			key := func(name string) string { return "pilotsync:{" + id + "}:" + name }
-			p.SAdd(context.Background(), "pilotsync:apps", id)
-			for i := range n {
-				state := []tasks.State{tasks.Done, tasks.Done, tasks.Done, tasks.Failed, tasks.CheckingSSL}[i%5]
-				domain := fmt.Sprintf("kunde%d.%s.example.com", i, id)
-				record, err := json.Marshal(listsync.Record{Domain: domain, Seq: int64(i + 1), Wanted: true, State: state, Names: []string{domain, "www." + domain},
-					Cause: tasks.Cause{Code: tasks.CauseWorks, Params: tasks.Params{Name: domain, Until: at, Issuer: "Let's Encrypt"}}, RequestedAt: at, UpdatedAt: at})
-				if err != nil {
-					return err
-				}
-				p.HSet(context.Background(), key("domains"), domain, record)
-				p.ZAdd(context.Background(), key("index"), zero(" "+domain), zero(string(state)+" "+domain))
-				if i < 50 {
-					p.ZAdd(context.Background(), key("latest"), redis.Z{Member: domain, Score: float64(a*n + i)})
-				}
-			}
-			return nil
-		}); err != nil {
-			b.Fatal(err)
-		}
+		fillApp(b, rdb, fmt.Sprintf("app%d", a), a, n)
 	}
 	site, err := New(Config{Redis: rdb, Version: "test", Log: logrus.NewEntry(testLog(b.Output()))})
 	if err != nil {
@@ -93,4 +71,31 @@ func newFilledDashboard(b *testing.B, apps, n int) http.Handler {
 		b.Fatalf("%d %s", rec.Code, rec.Body)
 	}
 	return site.Handler()
+}
+
+// fillApp stores n domains of an app as the ledger's scripts do, a number of many such apps.
+func fillApp(t testing.TB, rdb *redis.Client, id string, number, n int) {
+	t.Helper()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	key := func(name string) string { return "pilotsync:{" + id + "}:" + name }
+	if _, err := rdb.Pipelined(context.Background(), func(p redis.Pipeliner) error {
+		p.SAdd(context.Background(), "pilotsync:apps", id)
+		for i := range n {
+			state := []tasks.State{tasks.Done, tasks.Done, tasks.Done, tasks.Failed, tasks.CheckingSSL}[i%5]
+			domain := fmt.Sprintf("kunde%d.%s.example.com", i, id)
+			record, err := json.Marshal(listsync.Record{Domain: domain, Seq: int64(i + 1), Wanted: true, State: state, Names: []string{domain, "www." + domain},
+				Cause: tasks.Cause{Code: tasks.CauseWorks, Params: tasks.Params{Name: domain, Until: at, Issuer: "Let's Encrypt"}}, RequestedAt: at, UpdatedAt: at})
+			if err != nil {
+				return err
+			}
+			p.HSet(context.Background(), key("domains"), domain, record)
+			p.ZAdd(context.Background(), key("index"), zero(" "+domain), zero(string(state)+" "+domain))
+			if i < 50 {
+				p.ZAdd(context.Background(), key("latest"), redis.Z{Member: domain, Score: float64(number*n + i)})
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -143,6 +143,17 @@ type filterOption struct {
 // State is the option's value as a state.
 func (f filterOption) State() tasks.State { return tasks.State(f.Value) }
 
+// Query is the search as the query of a URL.
+func (d domainsPage) Query() string {
+	_, query, _ := strings.Cut(d.url(nil), "?")
+	return query
+}
+
+// Export is the URL of all results as a file, in a format.
+func (d domainsPage) Export(format string) string {
+	return strings.TrimSuffix("/domains/export?format="+format+"&"+d.Query(), "&")
+}
+
 // First is the URL of the first page.
 func (d domainsPage) First() string { return d.url(nil) }
 

@@ -66,7 +66,7 @@ func (p *pageServer) errorFor(r *http.Request, err error) errorPage {
 		}
 		return page
 	case errors.Is(err, errBadQuery):
-		return errorPage{Status: http.StatusBadRequest, Heading: "Invalid address", Cause: err.Error(), Back: r.URL.Path}
+		return errorPage{Status: http.StatusBadRequest, Heading: "Invalid address", Cause: err.Error(), Back: strings.TrimSuffix(r.URL.Path, "/export")}
 	case errors.Is(err, tasks.ErrNewer):
 		return errorPage{Status: http.StatusInternalServerError, Heading: "Only a newer pilotsync can show this", Cause: err.Error(),
 			Remedy: "Update this process, too. Newer workers continue their work, and nothing is lost."}

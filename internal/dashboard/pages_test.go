@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,12 +27,15 @@ type fakeLedger struct {
 	loss    ledger.Loss
 	err     error // of each read
 
+	mu sync.Mutex // of verified
+
 	paused []string // pauses and resumes of apps
 
 	enqueueErr error // of each request
 	requests   []enqueue.Request
 	verified   []string
-	checked    []string // by whom, and the domain
+	bulk       ledger.Bulk // the last one
+	checked    []string    // by whom, and the domain
 	results    []tasks.CheckResult
 	checkErr   error
 }
@@ -79,14 +84,24 @@ func (s *fakeLedger) Loss(context.Context) (ledger.Loss, error)        { return 
 
 func (s *fakeLedger) Enqueue(_ context.Context, reqs ...enqueue.Request) ([]enqueue.Receipt, error) {
 	s.requests = append(s.requests, reqs...)
-	return nil, s.enqueueErr
+	receipts := make([]enqueue.Receipt, len(reqs))
+	for i, r := range reqs {
+		receipts[i] = enqueue.Receipt{AppID: r.AppID, Domain: r.Domain, Seq: 9}
+		if s.enqueueErr == nil {
+			receipts[i].TaskID = "task"
+		}
+	}
+	return receipts, s.enqueueErr
 }
 
-func (s *fakeLedger) Verify(_ context.Context, by string, targets ...enqueue.Target) ([]enqueue.Receipt, error) {
+func (s *fakeLedger) Verify(_ context.Context, by string, targets ...enqueue.Target) (receipts []enqueue.Receipt, err error) {
+	s.mu.Lock() // chunks are verified concurrently
+	defer s.mu.Unlock()
 	for _, t := range targets {
 		s.verified = append(s.verified, by+" "+t.AppID+" "+t.Domain)
+		receipts = append(receipts, enqueue.Receipt{AppID: t.AppID, Domain: t.Domain, Seq: 9, TaskID: "task"})
 	}
-	return nil, s.enqueueErr
+	return receipts, s.enqueueErr
 }
 
 func (s *fakeLedger) Check(_ context.Context, by string, targets ...enqueue.Target) ([]tasks.CheckResult, error) {
@@ -104,6 +119,24 @@ func (s *fakeLedger) Pause(_ context.Context, app, by string) error {
 func (s *fakeLedger) Resume(_ context.Context, app string) (bool, error) {
 	s.paused = append(s.paused, app+" resumed")
 	return true, s.enqueueErr
+}
+
+func (s *fakeLedger) SaveBulk(_ context.Context, b ledger.Bulk) (string, error) {
+	s.bulk = b
+	return strings.Repeat("a", 32), s.err
+}
+
+func (s *fakeLedger) Bulk(context.Context, string) (ledger.Bulk, bool, error) {
+	return s.bulk, s.bulk.Action != "", s.err
+}
+
+func (s *fakeLedger) Views(_ context.Context, at []ledger.Position) (found []ledger.View, err error) {
+	for _, v := range s.views {
+		if slices.Contains(at, ledger.Position{App: v.AppID, Domain: v.Domain}) {
+			found = append(found, v)
+		}
+	}
+	return found, s.err
 }
 
 // fakeQueues are queues in which nothing changes.
@@ -126,12 +159,18 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // newPages returns the pages over a fakeLedger, for a user.
 func newPages(t *testing.T, s *fakeLedger, q fakeQueues, user User) http.Handler {
 	t.Helper()
+	return newPagesOver(t, s, s, q, user)
+}
+
+// newPagesOver returns them over a fakeLedger that another reader reads.
+func newPagesOver(t *testing.T, s *fakeLedger, reader Reader, q fakeQueues, user User) http.Handler {
+	t.Helper()
 	files, err := newAssets(staticFiles)
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &pageServer{
-		reader: s, enqueuer: s, operator: s, queues: q, listCache: newListCache(nil), files: files, templates: newPageTemplates(), version: "test",
+		reader: reader, enqueuer: s, bulks: s, exports: newQuota(maxExports, maxExportsEach), operator: s, queues: q, listCache: newListCache(nil), files: files, templates: newPageTemplates(), version: "test",
 		now: func() time.Time { return noon }, log: testLog(t.Output()).WithField("test", t.Name()),
 		requireAct: (&Dashboard{}).requireAct, fresh: &freshness{},
 	}

@@ -60,6 +60,8 @@ var _ Operator = operator.Operator{}
 type pageServer struct {
 	reader     Reader
 	enqueuer   Enqueuer
+	bulks      bulkStore
+	exports    *quota
 	operator   Operator
 	queues     queueReader
 	listCache  *listCache
@@ -80,7 +82,7 @@ func (s *Dashboard) registerPages(mux *http.ServeMux) {
 	shared := newSharedLedger(s.ctx, s.ledger, fresh)
 	queues := newSharedQueues(s.ctx, newQueueInspector(s.cfg.Redis), fresh)
 	p := &pageServer{
-		reader: shared, fresh: fresh, enqueuer: s.enqueuer, operator: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
+		reader: shared, fresh: fresh, enqueuer: s.enqueuer, bulks: s.ledger, exports: newQuota(maxExports, maxExportsEach), operator: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
 		hub: newHub(s.ctx, fresh, snapshotReader{shared, queues}.take), requireAct: s.requireAct, now: time.Now,
 		version: s.cfg.Version, base: basePath(s.cfg.BasePath), log: s.log, templates: newPageTemplates(),
 	}
@@ -95,6 +97,8 @@ func (p *pageServer) register(mux *http.ServeMux) {
 	page("GET /apps", p.apps)
 	page("GET /apps/{app}", p.app)
 	page("GET /domains", p.domains)
+	mux.HandleFunc("GET /domains/export", p.export)
+	page("GET /bulk/{id}", p.bulk)
 	page("GET /domains/{app}/{domain}", p.domain)
 	act := func(pattern string, limit time.Duration, h func(http.ResponseWriter, *http.Request) error) {
 		mux.HandleFunc(pattern, p.requireAct(p.handle(limit, func(w http.ResponseWriter, r *http.Request) error {
@@ -106,6 +110,7 @@ func (p *pageServer) register(mux *http.ServeMux) {
 	act("POST /apps/{app}/check", checkLimit, p.checkDomains)
 	act("POST /apps/{app}/add", readLimit, p.addDomains)
 	act("POST /apps/{app}/{action}", readLimit, p.actOnApp)
+	act("POST /bulk", bulkLimit, p.actOnDomains)
 	act("POST /domains/{app}/{domain}/{action}", readLimit, p.actOnDomain)
 	mux.HandleFunc("GET /live", p.live)
 	page("/", func(http.ResponseWriter, *http.Request) error {

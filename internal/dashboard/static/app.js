@@ -11,6 +11,14 @@
   const selectorOf = (el) => el.id ? "#" + CSS.escape(el.id)
     : el.getAttribute("href") ? `a[href="${CSS.escape(el.getAttribute("href"))}"]` : "";
 
+  // keepSelected selects what the user selected before. "All" stays only for the same search.
+  function keepSelected(now, next) {
+    const search = (part) => part?.querySelector('#bulk input[name="search"]')?.value;
+    for (const { id, name } of now.querySelectorAll("input[type=checkbox][id]:checked")) {
+      if (name !== "all" || search(now) === search(next)) next?.querySelector("#" + CSS.escape(id))?.setAttribute("checked", "");
+    }
+  }
+
   // update replaces the live parts of the page that differ from doc.
   function update(doc) {
     for (const now of document.querySelectorAll("[data-live]")) {
@@ -18,6 +26,7 @@
       for (const open of now.querySelectorAll("details[open][id]")) { // what the user opened stays open
         next?.querySelector("#" + CSS.escape(open.id))?.setAttribute("open", "");
       }
+      keepSelected(now, next);
       if (!next || next.innerHTML === now.innerHTML && next.className === now.className) continue;
       if (now.querySelector("details[open] form")) continue; // the user is about to act
       const focus = now.contains(document.activeElement) ? selectorOf(document.activeElement) : "";
@@ -28,6 +37,7 @@
       if (focus) now.querySelector(focus)?.focus({ preventScroll: true });
     }
     document.title = doc.title;
+    countSelected();
   }
 
   function showStatus(text, away) {
@@ -122,6 +132,22 @@
     });
     form.addEventListener("submit", (e) => { e.preventDefault(); search(); });
   }
+
+  // Says how many domains an action is about. One box selects all of the page.
+  function countSelected() {
+    const label = document.getElementById("selected");
+    if (!label) return;
+    const boxes = [...document.querySelectorAll('input[name="select"]')], n = boxes.filter((box) => box.checked).length;
+    const page = document.getElementById("select-page"), all = document.getElementById("select-all");
+    page.checked = n > 0 && n === boxes.length;
+    page.indeterminate = n > 0 && n < boxes.length;
+    label.textContent = all.checked ? "All selected" : n ? `${n} selected` : "";
+  }
+  document.addEventListener("change", ({ target }) => {
+    if (target.matches("[data-select-page]")) document.querySelectorAll('input[name="select"]').forEach((box) => { box.checked = target.checked; });
+    countSelected();
+  });
+  addEventListener("pageshow", countSelected); // a browser may restore what was selected
 
   // A check takes some seconds, so its button says that it is under way.
   addEventListener("submit", ({ target }) => {
