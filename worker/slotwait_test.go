@@ -3,6 +3,8 @@ package worker
 import (
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/tasks"
+	"pilotsync/worker/appcache"
 	"pilotsync/worker/registry"
 	"pilotsync/worker/share"
 	"pilotsync/worker/taskerr"
@@ -23,23 +26,30 @@ func TestWaitingForTheRateLimitIsNoWaitForASlot(t *testing.T) {
 	mini.SetTime(time.Now()) // so that the rate limit allows no further call
 	rdb := redis.NewClient(&redis.Options{Addr: mini.Addr()})
 	t.Cleanup(func() { _ = rdb.Close() })
-	r, err := registry.New(rdb, registry.Config{APIURL: "http://127.0.0.1:1", APIRate: 1, Accounts: []registry.Account{
-		{ClientID: "limited", APIKey: "key", Apps: []string{"limited1", "limited2"}}, {ClientID: "free", APIKey: "key", Apps: []string{"free1"}},
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"data":{"id":"limited0","name":"shop","serverid":"srv1","domains":[]}}`))
+	}))
+	t.Cleanup(api.Close)
+	r, err := registry.New(rdb, registry.Config{APIURL: api.URL, APIRate: 1, Accounts: []registry.Account{
+		{ClientID: "limited", APIKey: "key", Apps: []string{"limited0", "limited1"}}, {ClientID: "free", APIKey: "key", Apps: []string{"free1"}},
 	}}, func(string, int, time.Duration) {})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Close)
 	var waits share.Waits
-	h := &verifyHandler{registry: r, apps: share.Group{Kind: "app", Size: 1, Postponed: waits.Add}}
+	h := &verifyHandler{registry: r, cache: appcache.New(t.Context(), r, time.Hour), apps: share.Group{Kind: "app", Size: 1, Postponed: waits.Add}}
+	if _, err := h.cache.App(t.Context(), "limited0", true); err != nil { // so that its verifications needn't ask
+		t.Fatal(err)
+	}
 	limited, err := r.Client("limited1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range 30 { // each turn is two seconds later
-		_ = limited.VerifyReady(t.Context(), fmt.Sprint("limited", i), true)
+		_ = limited.VerifyReady(t.Context(), fmt.Sprint("limited", i+1), true)
 	}
-	for _, app := range []string{"limited1", "free1"} {
+	for _, app := range []string{"limited0", "free1"} {
 		if _, err := h.apps.Enter(t.Context(), app, false, limited.Limiter.VerificationsLimited); err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/hibiken/asynq"
 
 	"pilotsync/tasks"
+	"pilotsync/worker/appcache"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 	"pilotsync/worker/registry"
@@ -22,6 +23,7 @@ const unservedVerifyDelay = time.Minute
 type verifyHandler struct {
 	accounts share.Group // by client id
 	apps     share.Group
+	cache    *appcache.Cache
 	registry *registry.Registry
 	ledger   *ledger.Ledger
 	verifier *verifier
@@ -36,6 +38,10 @@ func (h *verifyHandler) handle(ctx context.Context, t *asynq.Task) error {
 	client, err := h.registry.Client(v.AppID)
 	if err != nil {
 		return h.unserved(ctx, v, err)
+	}
+	// The task leaves its slot to others while other apps of its account are first.
+	if err := h.cache.MayGetApp(v.AppID, !v.Recheck); err != nil {
+		return err
 	}
 	served, limited := h.registry.Load(), client.Limiter.VerificationsLimited
 	for _, enter := range []func() (func(), error){

@@ -134,6 +134,7 @@ func New(cfg Config) (*Worker, error) {
 	verifications := &verifyHandler{
 		accounts: share.Group{Kind: "account", Size: accountVerifySlots, MaxWait: shareMaxWait, Postponed: m.AccountWaits.Add, Stopping: w.stopping},
 		apps:     share.Group{Kind: "app", Size: appVerifySlots, MaxWait: shareMaxWait, Postponed: m.AppWaits.Add, Stopping: w.stopping},
+		cache:    apps,
 		registry: w.registry, ledger: l, stopping: w.stopping, verifier: &verifier{
 			collector: &collector{
 				apps: apps, shared: shared, registry: w.registry, ledger: l, enqueuer: enqueuer,

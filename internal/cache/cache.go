@@ -72,6 +72,14 @@ func (c *Cache[K, V]) GetSince(ctx context.Context, key K, since time.Time, f fu
 	}
 }
 
+// Has reports whether [Cache.Get] with a key returns without a load of its own.
+func (c *Cache[K, V]) Has(key K) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.entries[key]
+	return c.loads[key] != nil || ok && time.Since(e.loaded) < c.MaxAge
+}
+
 // join returns the load of a key that is under way, or starts one.
 func (c *Cache[K, V]) join(key K, f func(context.Context) (V, error)) *load[V] {
 	if l := c.loads[key]; l != nil {

@@ -38,13 +38,19 @@ func TestCallersAtTheSameTimeShareALoad(t *testing.T) {
 			})
 		}
 		all.Wait()
-		if n, _ := c.Get(t.Context(), "a", f.load); n != 1 {
+		if n, _ := c.Get(t.Context(), "a", f.load); n != 1 || !c.Has("a") {
 			t.Error("it was loaded again within a second")
+		}
+		if c.Has("b") {
+			t.Error("it has what was never loaded")
 		}
 		if n, _ := c.Get(t.Context(), "b", f.load); n != 2 {
 			t.Error("another key has the same value")
 		}
 		time.Sleep(time.Second)
+		if c.Has("a") {
+			t.Error("it has what is too old")
+		}
 		if n, _ := c.Get(t.Context(), "a", f.load); n != 3 {
 			t.Error("it was not loaded again after a second")
 		}

@@ -72,11 +72,25 @@ func (l *Limiter) TrySync(ctx context.Context, app string, urgent bool) (wait ti
 	return l.try(ctx, &l.syncs, app, urgent, 2, l.account)
 }
 
-// TryVerify does the same for the first call of a verification; all of them get at most half the
-// rate. It comes after the further calls of those that have begun, see [Limiter.WaitBegun].
+// VerifyDelay returns how long an app has to wait for its turn to verify, as [Limiter.SyncDelay]
+// does for syncs.
+func (l *Limiter) VerifyDelay(app string, urgent bool) time.Duration {
+	if l.tokens == nil {
+		return 0
+	}
+	return l.verifications.wait(app, urgent, time.Now())
+}
+
+// TryVerify is [Limiter.TrySync] for the first call of a verification; all of them get at most half
+// the rate. It comes after the further calls of those that have begun, see [Limiter.WaitBegun].
 func (l *Limiter) TryVerify(ctx context.Context, app string, urgent bool) (wait time.Duration, err error) {
 	if begun := l.begun.Load(); begun > 0 {
-		return time.Duration(begun) * l.verifications.step, nil
+		wait := l.verifications.wait(app, urgent, time.Now())
+		if wait == 0 { // their calls are before this one, and have delayed the others' turns
+			wait = time.Duration(begun) * l.verifications.step
+			l.verifications.waitAgain(app, urgent, wait, time.Now())
+		}
+		return wait, nil
 	}
 	return l.try(ctx, &l.verifications, app, urgent, 1, l.verify, l.account)
 }
@@ -114,6 +128,7 @@ func (l *Limiter) try(ctx context.Context, line *line, app string, urgent bool, 
 func (l *Limiter) WaitBegun(ctx context.Context) error {
 	l.begun.Add(1)
 	defer l.begun.Add(-1)
+	l.verifications.delay(l.verifications.step, time.Now())
 	return l.WaitVerify(ctx, 1)
 }
 

@@ -124,17 +124,30 @@ func TestASyncGetsItsTwoTokensAtOneCallASecond(t *testing.T) {
 func TestFurtherCallsComeBeforeFirstOnes(t *testing.T) {
 	t.Parallel()
 	_, connect := startRedis(t)
-	l := NewLimiter(connect(), testClient, 20)
+	l := NewLimiter(connect(), testClient, 1)
 	l.begun.Add(1) // as [Limiter.WaitBegun] does while it waits
-	if wait, err := l.TryVerify(t.Context(), "app1", true); err != nil || wait <= 0 {
-		t.Errorf("while another verification waits for a further call: %s, %v; want a delay", wait, err)
+	var last time.Time
+	for i := range 30 {
+		app := fmt.Sprint("app", i)
+		if wait, err := l.TryVerify(t.Context(), app, true); err != nil || wait <= 0 {
+			t.Errorf("while another verification waits for a further call: %s, %v; want a delay", wait, err)
+		}
+		at := l.verifications.turns[app].at
+		if i > 0 && at.Sub(last) < l.verifications.step {
+			t.Errorf("the turn of app %d is %s after the one before, want %s", i, at.Sub(last), l.verifications.step)
+		}
+		last = at
 	}
 	l.begun.Add(-1)
 	if err := l.WaitBegun(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if wait, err := l.TryVerify(t.Context(), "app1", true); err != nil || wait > 0 {
-		t.Errorf("after that: %s, %v; want its turn", wait, err)
+	if at := l.verifications.turns["app29"].at; at.Sub(last) != l.verifications.step {
+		t.Errorf("a further call delays the last turn by %s, want %s", at.Sub(last), l.verifications.step)
+	}
+	other := NewLimiter(connect(), "another", 1)
+	if wait, err := other.TryVerify(t.Context(), "app0", true); err != nil || wait > 0 {
+		t.Errorf("without such a verification: %s, %v; want its turn", wait, err)
 	}
 }
 

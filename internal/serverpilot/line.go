@@ -61,15 +61,27 @@ func (l *line) wait(app string, urgent bool, now time.Time) time.Duration {
 // refused records that the rate limit let an app's call wait although its turn had come. All
 // turns that are still to come are later by as much.
 func (l *line) refused(app string, urgent bool, wait time.Duration, now time.Time) {
+	l.delay(wait, now)
+	l.waitAgain(app, urgent, wait, now)
+}
+
+// delay makes all turns that are still to come later.
+func (l *line) delay(by time.Duration, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for other, t := range l.turns {
+	for app, t := range l.turns {
 		if t.at.After(now) {
-			l.turns[other] = turn{t.at.Add(wait), t.urgent}
+			l.turns[app] = turn{t.at.Add(by), t.urgent}
 		}
 	}
+	l.urgentEnd, l.end = l.urgentEnd.Add(by), l.end.Add(by)
+}
+
+// waitAgain gives an app another turn, before those that are still to come.
+func (l *line) waitAgain(app string, urgent bool, wait time.Duration, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.set(app, turn{now.Add(wait), urgent})
-	l.urgentEnd, l.end = l.urgentEnd.Add(wait), l.end.Add(wait)
 	if next := now.Add(wait + l.step); urgent {
 		l.urgentEnd = latest(l.urgentEnd, next)
 	} else {

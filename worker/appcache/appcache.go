@@ -50,6 +50,19 @@ func (c *Cache) App(ctx context.Context, app string, urgent bool) (serverpilot.A
 	return c.apps.Get(ctx, app, fetchApp(app, c.tryCall(app, urgent)))
 }
 
+// MayGetApp returns a [taskerr.NotReadyError] if [Cache.App] would. It doesn't ask Redis, so it
+// returns nil if that would have to.
+func (c *Cache) MayGetApp(app string, urgent bool) error {
+	if c.apps.Has(app) {
+		return nil
+	}
+	client, err := c.registry.Client(app)
+	if err != nil {
+		return err
+	}
+	return client.MayVerify(app, urgent)
+}
+
 // FreshApp returns an app from a request that is sent after the call. Concurrent callers share it.
 // It is a further call, so it waits for the rate limit.
 func (c *Cache) FreshApp(ctx context.Context, app string) (serverpilot.App, error) {

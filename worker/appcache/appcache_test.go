@@ -93,6 +93,7 @@ func TestOnlyAVerificationsFirstCallIsRefused(t *testing.T) {
 	}
 	refused := map[string]error{}
 	_, refused["another verification's first"] = c.App(t.Context(), "late", true)
+	refused["the question whether it may"] = c.MayGetApp("late", true)
 	_, refused["a call that a verification can do without"] = c.TryKnownApp(t.Context(), "late")
 	_, refused["another caller's"] = c.TryServer(t.Context(), "app1", "srv1")
 	var notReady *taskerr.NotReadyError
@@ -100,6 +101,9 @@ func TestOnlyAVerificationsFirstCallIsRefused(t *testing.T) {
 		if !errors.As(err, &notReady) {
 			t.Errorf("%s: %v, want it to come back at its turn", call, err)
 		}
+	}
+	if err := c.MayGetApp("app1", true); err != nil {
+		t.Errorf("an app that was just read: %v", err)
 	}
 	further := map[string]func() error{
 		"its server": func() error { _, err := c.Server(t.Context(), "app1", "srv1"); return err },

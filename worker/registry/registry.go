@@ -211,7 +211,13 @@ func (c *Client) MayTrySync(app string, urgent bool) error {
 	return notReady(app, c.Limiter.SyncDelay(app, urgent), nil)
 }
 
-// VerifyReady does the same for one call of an app's verification.
+// MayVerify returns a [taskerr.NotReadyError] while other apps' verifications are first. It doesn't ask
+// Redis.
+func (c *Client) MayVerify(app string, urgent bool) error {
+	return notReady(app, c.Limiter.VerifyDelay(app, urgent), nil)
+}
+
+// VerifyReady is [Client.SyncReady] for one call of an app's verification.
 func (c *Client) VerifyReady(ctx context.Context, app string, urgent bool) error {
 	wait, err := c.Limiter.TryVerify(ctx, app, urgent)
 	return notReady(app, wait, err)
