@@ -47,7 +47,7 @@ func of(results []doctor.Result, check string) []string {
 func TestTheDoctorFindsEverythingInOrder(t *testing.T) {
 	t.Parallel()
 	env, _ := simulated(t)
-	env["REDIS_URL"] = redistest.New(t, "--appendonly", "yes").URL
+	env["REDIS_URL"] = redistest.New(t, "--appendonly", "yes", "--proto-max-bulk-len", "1mb").URL
 	w := startWorker(t, env)
 	if got := command(t, env, "", "enqueue", "add", "--wait", "--timeout=2m", "shop.example.com"); got.code != exitDone {
 		t.Fatalf("enqueue: %+v\n%s", got, w.log)
