@@ -226,7 +226,7 @@ func parseSeconds(s string) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	return time.Unix(seconds, 0).UTC()
+	return encodable(time.Unix(seconds, 0))
 }
 
 // parseTime decodes a time in ms; the zero time if there is none.
@@ -235,5 +235,14 @@ func parseTime(s string) time.Time {
 	if err != nil {
 		return time.Time{}
 	}
-	return time.UnixMilli(ms).UTC()
+	return encodable(time.UnixMilli(ms))
+}
+
+// encodable returns a time, or the zero time for one that JSON can't have: only a damaged value in
+// Redis is one.
+func encodable(t time.Time) time.Time {
+	if year := t.UTC().Year(); year < 0 || year > 9999 {
+		return time.Time{}
+	}
+	return t.UTC()
 }

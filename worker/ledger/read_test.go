@@ -205,3 +205,19 @@ func TestHistoryIsReadNewestFirst(t *testing.T) {
 }
 
 func addr(l *Ledger) string { return l.rdb.(*redis.Client).Options().Addr }
+
+// A reader must survive what a damaged value says.
+func TestATimeBeyondTheYear9999CountsAsNone(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"999999999999999999", "-999999999999999999", "253402300800000"} {
+		if at := parseTime(text); !at.IsZero() {
+			t.Errorf("%s ms are %s", text, at)
+		}
+	}
+	if at := parseSeconds("253402300800"); !at.IsZero() {
+		t.Errorf("the year 10000 is %s", at)
+	}
+	if at := parseTime("253402300799000"); at.Year() != 9999 {
+		t.Errorf("the end of the year 9999 is %s", at)
+	}
+}

@@ -67,11 +67,11 @@ func TestATaskThatCannotBeLoadedIsRefusedAndTheNextIsTaken(t *testing.T) {
 	if diff := cmp.Diff(want, f.awaitRefused(len(want))); diff != "" {
 		t.Errorf("refused are (-want +got):\n%s", diff)
 	}
-	active := f.rdb.LRange(t.Context(), prefix+kindActive, 0, -1).Val()
-	slices.Sort(active)
-	if leased := f.rdb.ZCard(t.Context(), prefix+kindLease).Val(); !slices.Equal(active, []string{"json", "large", "missing", "odd"}) || leased != 4 {
-		t.Errorf("active are %q, and %d have a lease", active, leased)
-	}
+	harness.AwaitTrue(t, "the refused tasks alone are active, with a lease", func() bool {
+		active := f.rdb.LRange(t.Context(), prefix+kindActive, 0, -1).Val()
+		slices.Sort(active)
+		return slices.Equal(active, []string{"json", "large", "missing", "odd"}) && f.rdb.ZCard(t.Context(), prefix+kindLease).Val() == 4
+	})
 	if f.rdb.Exists(t.Context(), prefix+"t:"+long).Val() != 0 {
 		t.Error("the one with the long id is there still")
 	}

@@ -90,7 +90,7 @@ func (f *fixture) noDigest() {
 // mailsOnce: a blocked app causes one e-mail even if its event is repeated, and so does its
 // recovery.
 func mailsOnce(f *fixture) {
-	now := time.Now().Add(time.Hour) // after the events of earlier tests
+	now := time.Now().Add(time.Minute) // after the events of earlier tests; five minutes ahead are refused
 	f.noDigest()
 	f.mails()
 	block := tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "the key is <wrong> & old", At: now}
@@ -125,7 +125,7 @@ func mailLedgerLost(f *fixture) {
 
 // mailRefused: an e-mail that the mail server refuses is sent later, once.
 func mailRefused(f *fixture) {
-	at := time.Now().Add(2 * time.Hour)
+	at := time.Now().Add(2 * time.Minute)
 	f.toggleFile("mail-server-down", true)
 	if status, answer := f.postEvent("m4", time.Now(), tasks.Event{Type: tasks.AppBlocked, AppID: app, Reason: "because", At: at}); status != 200 {
 		f.t.Errorf("without a mail server an event is answered with %d %s", status, answer)
