@@ -150,7 +150,7 @@ func New(cfg Config) (*Worker, error) {
 		inspector: inspector, states: states, pending: map[string]time.Time{}}
 	recoverer := &recoverer{ledger: l, registry: w.registry, enqueuer: enqueuer, outbox: outbox, dryRuns: dryRuns, reconciler: w.reconciler, loss: loss, changes: changes, retrier: w.retrier, inspector: inspector, states: states, metrics: m, log: log, keepRemoved: cfg.KeepRemoved}
 	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{
-		loss.check, w.retrier.retryPending, recoverer.visitDue,
+		loss.check, (&functionLoader{redis: cfg.Redis, log: log}).load, w.retrier.retryPending, recoverer.visitDue,
 	}}
 	w.announcer = newAnnouncer(l, w.registry, w.monitor, ledger.Worker{Name: w.id, DryRun: cfg.DryRun}, log)
 
