@@ -156,18 +156,18 @@ func TestALastNumberThatWasNeverGivenIsIgnored(t *testing.T) {
 	onBoth(t, func(t *testing.T, url string) {
 		rdb := connect(t, url)
 		now := time.Now().UnixMicro()
-		const day = 24 * 60 * 60 * 1_000_000
+		const year = 365 * 24 * 60 * 60 * 1_000_000
 		for _, c := range []struct {
 			name         string
 			last, newest string
 			from         int64 // the next number, or more if it is a time
 		}{
 			{"the greatest number", fmt.Sprint(1<<53 - 1), "", now},
-			{"a day ahead of the clock", fmt.Sprint(now + day), "", now},
-			{"an hour ahead, as after a change of the clock", fmt.Sprint(now + day/24), "", now + day/24 + 1},
-			{"a million ahead of what was recorded ahead of the clock", fmt.Sprint(now + 9*day + 1_000_000), fmt.Sprint(now + 9*day), now + 9*day + 1},
-			{"a thousand ahead of it, as while changes wait", fmt.Sprint(now + 9*day + 1_000), fmt.Sprint(now + 9*day), now + 9*day + 1_001},
-			{"below what was recorded ahead of the clock", "5", fmt.Sprint(now + 9*day), now + 9*day + 1},
+			{"two years ahead of the clock", fmt.Sprint(now + 2*year), "", now},
+			{"a month ahead, as after a change of the clock", fmt.Sprint(now + year/12), "", now + year/12 + 1},
+			{"a million ahead of what was recorded ahead of the clock", fmt.Sprint(now + 9*year + 1_000_000), fmt.Sprint(now + 9*year), now + 9*year + 1},
+			{"a thousand ahead of it, as while changes wait", fmt.Sprint(now + 9*year + 1_000), fmt.Sprint(now + 9*year), now + 9*year + 1_001},
+			{"below what was recorded ahead of the clock", "5", fmt.Sprint(now + 9*year), now + 9*year + 1},
 			{"not a number", "nan", "", now},
 			{"infinity", "inf", "", now},
 			{"less than any", "-inf", "", now},
