@@ -12,6 +12,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/enqueue/functions"
 	"pilotsync/tasks"
 	"pilotsync/test/redistest"
 )
@@ -86,7 +87,7 @@ func TestAllProducersShareTheOrderNumbers(t *testing.T) {
 			var seq int64
 			switch n % 3 {
 			case 0: // a producer of an earlier release
-				blocks, err := reserveNumbers(t.Context(), rdb, tasks.QueueDomains, map[string]int{"app1": 1})
+				blocks, err := reserveNumbers(t.Context(), rdb, functions.NewRunner(rdb), tasks.QueueDomains, map[string]int{"app1": 1})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -13,6 +13,7 @@ import (
 	"github.com/hibiken/asynq"
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/enqueue/functions"
 	"pilotsync/tasks"
 )
 
@@ -73,7 +74,7 @@ type Receipt struct {
 type Client struct {
 	rdb     redis.UniversalClient
 	asynq   *asynq.Client
-	changes *redis.Script
+	scripts *functions.Runner
 	// apart: Redis keeps the queue and the app's number in different slots, as a Cluster does.
 	// Then the number takes a round trip of its own.
 	apart *atomic.Bool
@@ -81,7 +82,8 @@ type Client struct {
 
 // New returns a client on rdb. The caller closes rdb.
 func New(rdb redis.UniversalClient) *Client {
-	c := &Client{rdb: rdb, asynq: asynq.NewClientFromRedisClient(errorRecorder{rdb}), changes: redis.NewScript(changesSource), apart: &atomic.Bool{}}
+	scripts := functions.NewRunner(rdb)
+	c := &Client{rdb: rdb, asynq: asynq.NewClientFromRedisClient(errorRecorder{rdb, scripts}), scripts: scripts, apart: &atomic.Bool{}}
 	if _, cluster := rdb.(*redis.ClusterClient); cluster {
 		c.apart.Store(true)
 	}

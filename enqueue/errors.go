@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/redis/go-redis/v9"
+
+	"pilotsync/enqueue/functions"
 )
 
 var (
@@ -36,9 +38,13 @@ func classify(ctx context.Context, err error) error {
 	return err
 }
 
-// errorRecorder is a Redis client for asynq that records the errors of its scripts. asynq
-// converts them to text, so errors.Is and errors.As can't find them.
-type errorRecorder struct{ redis.UniversalClient }
+// errorRecorder is a Redis client for asynq that records the errors of its script. asynq
+// converts them to text, so errors.Is and errors.As can't find them. It runs the script as a
+// function where Redis has it.
+type errorRecorder struct {
+	redis.UniversalClient
+	scripts *functions.Runner
+}
 
 type scriptErrorKey struct{}
 
@@ -49,6 +55,9 @@ func withScriptError(ctx context.Context, scriptErr *error) context.Context {
 }
 
 func (c errorRecorder) EvalSha(ctx context.Context, sha string, keys []string, args ...any) *redis.Cmd {
+	if sha == taskScript.Hash() {
+		return recordError(ctx, c.scripts.Run(ctx, taskScript, keys, args...))
+	}
 	return recordError(ctx, c.UniversalClient.EvalSha(ctx, sha, keys, args...))
 }
 

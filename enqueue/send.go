@@ -2,7 +2,6 @@ package enqueue
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,9 +13,6 @@ import (
 
 	"pilotsync/tasks"
 )
-
-//go:embed changes.lua
-var changesSource string
 
 // send enqueues the changes, those of an app in their order, and completes their receipts. After
 // the first failure it starts nothing further.
@@ -85,7 +81,7 @@ func (c *Client) run(ctx context.Context, app string, n int, args []any) (first 
 	const pending = "asynq:{" + tasks.QueueDomains + "}:pending"
 	keys := []string{pending, seqKey(app)}
 	if !c.apart.Load() {
-		reply, err := c.changes.Run(ctx, c.rdb, keys, args...).Slice()
+		reply, err := c.scripts.Run(ctx, changesScript, keys, args...).Slice()
 		if err == nil {
 			first, _ := reply[0].(string)
 			return strconv.ParseInt(first, 10, 64)
@@ -95,13 +91,13 @@ func (c *Client) run(ctx context.Context, app string, n int, args []any) (first 
 		}
 		c.apart.Store(true)
 	}
-	blocks, err := reserveNumbers(ctx, c.rdb, tasks.QueueDomains, map[string]int{app: n})
+	blocks, err := reserveNumbers(ctx, c.rdb, c.scripts, tasks.QueueDomains, map[string]int{app: n})
 	if err != nil {
 		return 0, err
 	}
 	b := blocks[app]
 	args[2], args[3], args[4] = b.next, b.at.Unix(), b.at.Nanosecond()/1000
-	if err := c.changes.Run(ctx, c.rdb, keys[:1], args...).Err(); err != nil {
+	if err := c.scripts.Run(ctx, changesScript, keys[:1], args...).Err(); err != nil {
 		return 0, classify(ctx, err)
 	}
 	return b.next, nil

@@ -2,18 +2,16 @@ package enqueue
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"slices"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"pilotsync/enqueue/functions"
 )
 
-//go:embed seq.lua
-var seqSource string
-
-var seqScript = redis.NewScript(seqSource)
+var seqScript, changesScript, taskScript = functions.Seq(), functions.Changes(), functions.Task()
 
 // seqKey holds the last order number of an app. The braces keep it in the Cluster slot of
 // the app's other keys.
@@ -40,13 +38,13 @@ func (b *seqBlock) take() int64 {
 //
 // Numbers only rise, and each is given out once. The exception is a Redis that loses its data
 // while its clock is set back.
-func reserveNumbers(ctx context.Context, rdb redis.UniversalClient, queue string, counts map[string]int) (map[string]*seqBlock, error) {
+func reserveNumbers(ctx context.Context, rdb redis.UniversalClient, scripts *functions.Runner, queue string, counts map[string]int) (map[string]*seqBlock, error) {
 	var registered *redis.IntCmd
 	replies := make(map[string]*redis.Cmd, len(counts))
 	cmds, err := rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		registered = p.SAdd(ctx, "asynq:queues", queue)
 		for app, n := range counts {
-			replies[app] = seqScript.EvalSha(ctx, p, []string{seqKey(app)}, n)
+			replies[app] = scripts.Queue(ctx, p, seqScript, []string{seqKey(app)}, n)
 		}
 		return nil
 	})
@@ -60,11 +58,7 @@ func reserveNumbers(ctx context.Context, rdb redis.UniversalClient, queue string
 	}
 	blocks := make(map[string]*seqBlock, len(counts))
 	for app, n := range counts {
-		cmd := replies[app]
-		if redis.HasErrorPrefix(cmd.Err(), "NOSCRIPT") {
-			cmd = seqScript.Eval(ctx, rdb, []string{seqKey(app)}, n)
-		}
-		reply, err := cmd.Int64Slice()
+		reply, err := scripts.Result(ctx, replies[app], seqScript, []string{seqKey(app)}, n).Int64Slice()
 		if err == nil && len(reply) != 3 {
 			err = fmt.Errorf("the answer is %v", reply)
 		}

@@ -53,7 +53,7 @@ func (c *Client) Verify(ctx context.Context, by string, targets ...Target) ([]Re
 	for _, r := range receipts {
 		counts[r.AppID]++
 	}
-	blocks, err := reserveNumbers(ctx, c.rdb, tasks.QueueSSL, counts)
+	blocks, err := reserveNumbers(ctx, c.rdb, c.scripts, tasks.QueueSSL, counts)
 	if err != nil {
 		return receipts, err
 	}

@@ -38,6 +38,7 @@ const (
 	CauseAppBlocked        Code = "AppBlocked"
 	CauseActionFailed      Code = "ActionFailed" // only of an app
 	CauseDryRun            Code = "DryRun"
+	CauseSuperseded        Code = "Superseded" // only in a history
 
 	CauseListed                Code = "Listed"
 	CauseAlreadyListed         Code = "AlreadyListed"
@@ -177,6 +178,8 @@ var (
 			"See whether the app's domains work. If one doesn't, save the app's domains in ServerPilot once more. pilotsync doesn't write them again because of this.",
 			"The action's status is error.", ActorOperator, true},
 		{CauseDryRun, "dry run: {would}", "A dry run writes nothing. A worker without PILOTSYNC_DRY_RUN makes the change.", "A worker in a dry run planned the change.", ActorOperator, false},
+		{CauseSuperseded, "no effect: a later change of the domain was recorded before it", "Nothing, if the later change is right. Otherwise request this one again.",
+			"A worker took a change off the queue whose order number is less than that of the domain's last change.", ActorNone, false},
 
 		{CauseListed, "put on the list; DNS and the certificate are checked next", "Nothing: the first check starts by itself.", "A sync wrote the list.", ActorNone, false},
 		{CauseAlreadyListed, "was on the list already; DNS and the certificate are checked next", "Nothing: the first check starts by itself.", "A sync found the name on the list.", ActorNone, false},

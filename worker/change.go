@@ -53,15 +53,29 @@ func (h *changeHandler) record(ctx context.Context, kind string, payload []byte)
 		}
 	}
 	switch {
+	case recorded.Unissued != 0:
+		h.metrics.ChangeRecorded(metrics.Unissued)
+		return c, "", taskerr.Permanent(fmt.Errorf("order number %d of %s was never issued: by Redis's clock and the app's recorded changes it is at most %d. Nothing was changed. If the request is genuine, make it again",
+			c.Seq, pending.ID(), recorded.Unissued))
 	case recorded.Superseded:
 		h.metrics.ChangeRecorded(metrics.Superseded)
-		return c, "superseded: a later change of the domain is known already", nil
+		return c, "superseded: a later change of the domain is known already", h.noteSuperseded(ctx, pending, entry)
 	case recorded.Repeated:
 		h.metrics.ChangeRecorded(metrics.RecordedAgain)
 		return c, "was recorded before", nil
 	}
 	h.metrics.ChangeRecorded(metrics.Recorded)
 	return c, entry.Sentence(), nil
+}
+
+// noteSuperseded notes a superseded change, for readers who wonder where a request went.
+func (h *changeHandler) noteSuperseded(ctx context.Context, change listsync.Pending, entry listsync.HistoryEntry) error {
+	view, known, err := h.ledger.Domain(ctx, change.AppID, change.Domain)
+	if err != nil || !known {
+		return err
+	}
+	entry.State, entry.Cause = view.State, tasks.Cause{Code: tasks.CauseSuperseded}
+	return h.ledger.NoteSuperseded(ctx, change, entry)
 }
 
 // requestEntry returns the history entry of a request.

@@ -22,6 +22,7 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/worker"
+	"pilotsync/worker/ledger"
 	"pilotsync/worker/metrics"
 )
 
@@ -109,6 +110,10 @@ func TestEachMetricCountsItsEvents(t *testing.T) {
 	f.change("again", c)
 	c.Seq--
 	f.change("superseded", c)
+	f.await("it is noted", func() bool {
+		noted, err := f.ledger.Superseded(t.Context(), "app1")
+		return err == nil && noted[ledger.Position{Domain: c.Domain, App: "app1"}].Seq == c.Seq
+	})
 	webhooks.answer(http.StatusInternalServerError)
 	if _, err := f.client.Enqueue(t.Context(), enqueue.Request{AppID: "app1", Domain: "www.one.example.com", Remove: true}); err != nil {
 		t.Fatal(err)

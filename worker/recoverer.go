@@ -240,6 +240,20 @@ func (r *recoverer) enqueueRechecks(ctx context.Context, app string) (next time.
 	return taken.Next, nil
 }
 
+// checkNumbers sees to an app's order numbers.
+func (r *recoverer) checkNumbers(ctx context.Context, w ledger.Work) error {
+	if !w.Numbers {
+		return nil
+	}
+	raised, err := r.ledger.CheckNumbers(ctx, w.App)
+	if err != nil || raised == "" {
+		return err
+	}
+	r.metrics.Recovered(metrics.RaisedNumber)
+	r.log.WithField("app", w.App).Warnf("the app's last order number was %.40q, which no producer was given; it was lowered. Whoever has the login of Redis's user php can set it", raised)
+	return nil
+}
+
 // prune prunes some pages of an app's domains, and reports whether there are more.
 func (r *recoverer) prune(ctx context.Context, app string) (more bool, err error) {
 	n := 0

@@ -251,3 +251,20 @@ func TestOnlyALostVerificationIsEnqueuedAgain(t *testing.T) {
 		})
 	}
 }
+
+// A limited user of Redis may set an app's last order number.
+func TestTheRecovererLowersALastNumberThatWasRaised(t *testing.T) {
+	t.Parallel()
+	f := setup(t, simulator.Options{})
+	cfg := f.config("app1")
+	reg := f.withMetrics(&cfg)
+	f.rdb.Set(t.Context(), "pilotsync:{app1}:seq", 1<<53-1, 0)
+	f.start(cfg)
+	f.await("it is lowered", func() bool {
+		last, err := f.rdb.Get(t.Context(), "pilotsync:{app1}:seq").Int64()
+		return err == nil && last < 1e16/5
+	})
+	f.await("it is counted", func() bool { return f.scrape(reg)[`pilotsync_sweep_finds_total{kind="raised-number"}`] == 1 })
+	f.add("app1", "shop.example.com")
+	f.awaitState("app1", "shop.example.com", tasks.Done)
+}

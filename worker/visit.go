@@ -71,7 +71,7 @@ func (p *pass) visitAll(ctx context.Context, apps []string) error {
 		at := w.DueAt(p.now)
 		reconcile := p.reconciles(w)
 		w.Prune = p.takesPrune(w)
-		if !reconcile && !w.Prune && (at.IsZero() || at.After(p.now)) {
+		if !reconcile && !w.Prune && !w.Numbers && (at.IsZero() || at.After(p.now)) {
 			plans[i] = p.plan(w) // most apps; this takes no command
 			continue
 		}
@@ -145,6 +145,9 @@ func (p *pass) takesPrune(w ledger.Work) bool {
 // visit does what is due for an app, and plans its next visit. It plans none, and the app stays
 // due, if another worker has to do something.
 func (p *pass) visit(ctx context.Context, w ledger.Work, state taskState) (*ledger.PlannedVisit, error) {
+	if err := p.checkNumbers(ctx, w); err != nil {
+		return nil, err
+	}
 	eventsLeft, err := p.flushOutbox(ctx, &w)
 	if err != nil {
 		return nil, err

@@ -67,6 +67,7 @@ type Worker struct {
 	sender      *webhook.Sender
 	reconciler  *reconciler
 	retrier     *retrier
+	functions   *functionLoader
 	maintenance *maintenance
 	janitor     *janitor.Janitor
 	announcer   *announcer
@@ -149,8 +150,9 @@ func New(cfg Config) (*Worker, error) {
 	w.retrier = &retrier{ledger: l, registry: w.registry, sender: w.sender, dryRuns: dryRuns, enqueuer: enqueuer,
 		inspector: inspector, states: states, pending: map[string]time.Time{}}
 	recoverer := &recoverer{ledger: l, registry: w.registry, enqueuer: enqueuer, outbox: outbox, dryRuns: dryRuns, reconciler: w.reconciler, loss: loss, changes: changes, retrier: w.retrier, inspector: inspector, states: states, metrics: m, log: log, keepRemoved: cfg.KeepRemoved}
+	w.functions = &functionLoader{redis: cfg.Redis, log: log}
 	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{
-		loss.check, w.retrier.retryPending, recoverer.visitDue,
+		loss.check, w.functions.load, w.retrier.retryPending, recoverer.visitDue,
 	}}
 	w.announcer = newAnnouncer(l, w.registry, w.monitor, ledger.Worker{Name: w.id, DryRun: cfg.DryRun}, log)
 
@@ -174,6 +176,9 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer w.end()
 	if err := w.monitor.Await(ctx); err != nil || ctx.Err() != nil {
 		return err
+	}
+	if err := w.functions.load(ctx); err != nil {
+		w.log.WithError(err).Warn("producers' functions could not be loaded into Redis yet; the next maintenance does it")
 	}
 	switchErr := w.sender.SwitchOn(ctx, w.registry.Load().Endpoints)
 	if switchErr != nil {

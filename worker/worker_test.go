@@ -240,6 +240,7 @@ func TestABadPayloadIsArchivedWithItsReason(t *testing.T) {
 		{tasks.QueueDomains, tasks.TypeDomainAdd, "not JSON", "not the JSON"},
 		{tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"app1","domain":"x","seq":1,"requested_at":"2026-01-01T00:00:00Z"}`, "domain"},
 		{tasks.QueueDomains, tasks.TypeDomainRemove, `{"app_id":"app1","domain":"x.example.com","requested_at":"2026-01-01T00:00:00Z"}`, "seq"},
+		{tasks.QueueDomains, tasks.TypeDomainRemove, `{"app_id":"app1","domain":"shop.example.com","seq":9007199254740992,"requested_at":"2026-01-01T00:00:00Z"}`, "order number 9007199254740992 of change:app1:shop.example.com:9007199254740992 was never issued"},
 		{tasks.QueueDomains, "domain:rename", `{}`, "no such task type"},
 		{tasks.QueueLists, tasks.TypeAppSync, `{"app_id":"a/b","wake":1}`, "app_id"},
 		{tasks.QueueSSL, tasks.TypeSSLVerify, `{"app_id":"app1","domain":"x.example.com","seq":1,"attempt":0}`, "attempt"},

@@ -16,6 +16,7 @@ import (
 	"pilotsync/internal/text"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // What several commands print.
@@ -39,6 +40,9 @@ type domainStatus struct {
 	// Records are what repairs DNS: the records to set, to change and to delete.
 	Records     []tasks.DNSRecord `json:"records"`
 	NextCheckAt *time.Time        `json:"next_check_at"` // the next attempt, or the next recheck
+	// Superseded is the last change without effect, since a later one had been recorded. It is
+	// missing once another change is recorded; only the command status has it.
+	Superseded *supersededChange `json:"superseded,omitempty"`
 	// Advice is the reason with the remedy; only text output shows it.
 	Advice string `json:"-"`
 	// AttemptAt is the time of the last verification; only the table shows it.
@@ -51,6 +55,31 @@ type problem struct {
 	tasks.Cause
 	Reason string `json:"reason"`
 	Remedy string `json:"remedy"`
+}
+
+// supersededChange is a change without effect. The keys are a contract.
+type supersededChange struct {
+	Seq         int64     `json:"seq"`
+	Change      string    `json:"change"` // add or remove
+	RequestedAt time.Time `json:"requested_at"`
+}
+
+// noteSuperseded adds the superseded change of a domain. Text output has it only if it was requested
+// after the change that counts: usually the two are taken off the queue in another order than they
+// were requested.
+func (d *domainStatus) noteSuperseded(v ledger.View, change listsync.Pending) {
+	what, requested := "add", v.Record.RequestedAt
+	if change.Remove {
+		what = "remove"
+	}
+	if v.Pending != nil {
+		requested = v.Pending.RequestedAt
+	}
+	d.Superseded = &supersededChange{change.Seq, what, change.RequestedAt.UTC()}
+	if change.RequestedAt.After(requested) {
+		d.Advice = fmt.Sprintf("%s. A later request (%s, at %s) had no effect, since its order number is lower; make it again",
+			strings.TrimSuffix(cmp.Or(d.Advice, d.Reason), "."), what, change.RequestedAt.UTC().Format(time.DateTime))
+	}
 }
 
 func statusOf(v ledger.View) domainStatus {

@@ -105,11 +105,19 @@ func (c *statusCmd) read(ctx context.Context, l *ledger.Ledger) (found foundDoma
 	if err != nil {
 		return found, err
 	}
+	superseded, err := l.Superseded(ctx, slices.Compact(slices.Sorted(slices.Values(apps)))...)
+	if err != nil {
+		return found, err
+	}
 	known := map[string]bool{}
 	for _, v := range views {
 		known[v.Domain] = true
 		if len(c.State) == 0 || slices.Contains(c.State, string(v.State)) {
-			found.domains = append(found.domains, statusOf(v))
+			d := statusOf(v)
+			if change, is := superseded[ledger.Position{Domain: v.Domain, App: v.AppID}]; is {
+				d.noteSuperseded(v, change)
+			}
+			found.domains = append(found.domains, d)
 		}
 	}
 	if found.dryRuns, err = dryRunNotices(ctx, l, apps); err != nil {

@@ -185,6 +185,35 @@ func TestStatusInJSONHasExactlyItsKeys(t *testing.T) {
 	}
 }
 
+func TestStatusShowsASupersededChange(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	s := newLedgerFixture(t, mini.Addr())
+	for app, later := range map[string]time.Duration{"app1": -time.Minute, "app2": time.Minute} {
+		s.record(app, "example.com")
+		change := listsync.Pending{Change: tasks.Change{AppID: app, Domain: "example.com", Seq: 7, RequestedAt: at.Add(later)}, Remove: true, RecordedAt: at}
+		if err := s.ledger.NoteSuperseded(t.Context(), change, listsync.HistoryEntry{At: at, State: tasks.Pending, Action: listsync.ActionRemove, Cause: tasks.Cause{Code: tasks.CauseSuperseded}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var states []domainStatus
+	if err := json.Unmarshal([]byte(command(t, env, "", "status", "--json").out), &states); err != nil || len(states) != 2 {
+		t.Fatalf("%+v, %v", states, err)
+	}
+	want := &supersededChange{Seq: 7, Change: "remove", RequestedAt: at.Add(-time.Minute).UTC()}
+	if diff := cmp.Diff(want, states[0].Superseded); diff != "" {
+		t.Errorf("JSON (-want +got):\n%s", diff)
+	}
+	const said = "A later request (remove, at 2026-03-01 11:01:00) had no effect"
+	lines := strings.SplitAfter(command(t, env, "", "status").out, "\n")
+	if strings.Contains(lines[1], "had no effect") || !strings.Contains(lines[2], said) {
+		t.Errorf("the table doesn't say it of app2 alone:\n%s", lines)
+	}
+	if logs := command(t, env, "", "logs", "--app=app1", "example.com"); !strings.Contains(logs.out, "no effect: a later change of the domain was recorded before it") {
+		t.Errorf("the history is\n%s", logs.out)
+	}
+}
+
 func TestStatusOfNothingIsAnEmptyArray(t *testing.T) {
 	t.Parallel()
 	env, _ := onRedis(t)

@@ -28,6 +28,7 @@ type node struct {
 	clockErr           error
 	replay             replayRights
 	keys               keySample
+	producers          producerRights
 }
 
 // checkRedis reads Redis; the first result says whether it answers at all.
@@ -48,7 +49,7 @@ func checkRedis(ctx context.Context, set config.Redis) []Result {
 		return results
 	}
 	nodes := readNodes(ctx, rdb)
-	for _, evaluate := range []func(node) Result{evaluateVersion, evaluatePersistence, evaluateReplay, evaluateEviction, evaluateMemory, evaluateSizes, evaluateClock, evaluateKeys} {
+	for _, evaluate := range []func(node) Result{evaluateVersion, evaluatePersistence, evaluateReplay, evaluateEviction, evaluateMemory, evaluateSizes, evaluateFunctions, evaluateClock, evaluateKeys} {
 		results = append(results, worst(nodes, evaluate))
 	}
 	return results
@@ -81,7 +82,7 @@ func readNodes(ctx context.Context, rdb redis.UniversalClient) []node {
 		return nil
 	})
 	if err != nil {
-		return []node{{infoErr: err, settingsErr: err, clockErr: err, keys: keySample{err: err}, replay: replayRights{err: err, byHand: "'redis-cli ACL DRYRUN default SET pilotsync:x 1' on each node. It has to answer OK"}}}
+		return []node{{infoErr: err, settingsErr: err, clockErr: err, keys: keySample{err: err}, producers: producerRights{missingErr: err}, replay: replayRights{err: err, byHand: "'redis-cli ACL DRYRUN default SET pilotsync:x 1' on each node. It has to answer OK"}}}
 	}
 	slices.SortFunc(nodes, func(a, b node) int { return strings.Compare(a.name, b.name) })
 	return nodes
@@ -105,6 +106,7 @@ func readNode(ctx context.Context, rdb redis.UniversalClient) node {
 	}
 	n.replay = readReplayRights(ctx, rdb)
 	n.keys = readKeys(ctx, rdb)
+	n.producers = readProducerRights(ctx, rdb)
 	before := time.Now()
 	at, err := rdb.Time(ctx).Result()
 	took := time.Since(before)

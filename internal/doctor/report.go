@@ -29,6 +29,7 @@ const (
 	CheckEviction    = "redis-eviction"
 	CheckMemory      = "redis-memory"
 	CheckSizes       = "redis-sizes"
+	CheckFunctions   = "redis-functions"
 	CheckRedisClock  = "redis-clock"
 	CheckKeys        = "redis-keys"
 	CheckDNS         = "dns"

@@ -95,7 +95,7 @@ func WatchSlots(t testing.TB, server *Server) *OneSlot {
 func (o *OneSlot) Scripts() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.count["EVAL"] + o.count["EVALSHA"] + o.count["MULTI"]
+	return o.count["EVAL"] + o.count["EVALSHA"] + o.count["FCALL"] + o.count["MULTI"]
 }
 
 // line parses a line of MONITOR: +TIME [DB CLIENT] "COMMAND" "ARG" …
@@ -141,7 +141,7 @@ func (o *OneSlot) command(client string, args []string) {
 	if in == nil {
 		in = &unit{what: name}
 	}
-	if name == "EVAL" || name == "EVALSHA" {
+	if name == "EVAL" || name == "EVALSHA" || name == "FCALL" {
 		o.script = in
 	}
 	found, known := keysOf(name, args)
@@ -175,7 +175,7 @@ func (o *OneSlot) report(violation string) {
 // keysOf are a command's keys. It reports an unknown command, which could have several keys.
 func keysOf(name string, args []string) (found []string, known bool) {
 	switch name {
-	case "EVAL", "EVALSHA":
+	case "EVAL", "EVALSHA", "FCALL":
 		n, err := strconv.Atoi(args[2])
 		if err != nil || n < 0 || n > len(args)-3 {
 			return nil, false
@@ -197,8 +197,8 @@ func keysOf(name string, args []string) (found []string, known bool) {
 		"HVALS INCR INCRBY LINDEX LINSERT LLEN LPOP LPOS LPUSH LRANGE LREM LSET LTRIM PERSIST PEXPIRE PEXPIREAT PSETEX PTTL RPOP RPUSH SADD SCARD SET SETEX SETNX " +
 		"SISMEMBER SMEMBERS SMISMEMBER SPOP SRANDMEMBER SREM SSCAN STRLEN TTL TYPE DUMP ZADD ZCARD ZCOUNT ZINCRBY ZLEXCOUNT ZMSCORE ZPOPMIN ZPOPMAX ZRANGE ZRANGEBYLEX " +
 		"ZRANGEBYSCORE ZRANK ZREM ZREMRANGEBYLEX ZREMRANGEBYRANK ZREMRANGEBYSCORE ZREVRANGE ZREVRANGEBYLEX ZREVRANGEBYSCORE ZREVRANK ZSCAN ZSCORE "
-	none := " PING HELLO AUTH SELECT CLIENT INFO COMMAND CLUSTER CONFIG TIME PUBLISH SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE SCRIPT READONLY READWRITE ASKING ACL QUIT ROLE WAIT " +
-		"REPLCONF PSYNC KEYS SCAN DBSIZE MONITOR FUNCTION "
+	none := " PING HELLO AUTH SELECT CLIENT INFO COMMAND CLUSTER CONFIG TIME PUBLISH SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE SCRIPT FUNCTION READONLY READWRITE ASKING ACL QUIT ROLE WAIT " +
+		"REPLCONF PSYNC KEYS SCAN DBSIZE MONITOR "
 	switch {
 	case strings.Contains(one, " "+name+" "):
 		return args[1:2], true

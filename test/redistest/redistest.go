@@ -96,6 +96,9 @@ func newServer(t testing.TB, kind kind, secure Security, args ...string) *Server
 	if err := s.startOnFreePort(); err != nil {
 		t.Fatalf("redis-server doesn't start: %v\n%s", err, s.log())
 	}
+	if secure.conf != "" && kind != sentinel {
+		s.loadFunctions(t)
+	}
 	return s
 }
 

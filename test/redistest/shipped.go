@@ -10,11 +10,14 @@ import (
 	"testing"
 
 	"github.com/redis/go-redis/v9"
+
+	"pilotsync/enqueue/functions"
 )
 
 // Shipped runs a server with the files of deployments/redis and returns once it answers.
 // redis.conf and users.acl are as shipped, except for the address, the folders and the
-// passwords. [Server.As] is the URL of each user.
+// passwords. [Server.As] is the URL of each user. It has the functions that workers load, as after
+// the first start of one: the user php can't enqueue without them.
 func Shipped(t testing.TB, args ...string) *Server {
 	t.Helper()
 	return NewSecure(t, Security{}.Shipped(t), args...)
@@ -56,6 +59,15 @@ func WithPasswords(acl string) string {
 	return all.String()
 }
 
+func (s *Server) loadFunctions(t testing.TB) {
+	t.Helper()
+	rdb := redis.NewClient(s.options("admin"))
+	defer rdb.Close()
+	if _, err := functions.Load(t.Context(), rdb); err != nil && !redis.IsReadOnlyError(err) { // a replica gets them from its master
+		t.Fatal(err)
+	}
+}
+
 // As is the server's URL for a shipped user.
 func (s *Server) As(user string) string { return as(s.URL, user) }
 
@@ -71,10 +83,13 @@ func (c *Cluster) As(user string) string { return as(c.URL, user) }
 // Client is a client of the server for a shipped user. It ends with the test.
 func (s *Server) Client(t testing.TB, user string) *redis.Client {
 	t.Helper()
-	opt := &redis.Options{Addr: s.Addr, Username: user, Password: Password(user), TLSConfig: s.secure.client, ContextTimeoutEnabled: true}
-	rdb := redis.NewClient(opt)
+	rdb := redis.NewClient(s.options(user))
 	t.Cleanup(func() { _ = rdb.Close() })
 	return rdb
+}
+
+func (s *Server) options(user string) *redis.Options {
+	return &redis.Options{Addr: s.Addr, Username: user, Password: Password(user), TLSConfig: s.secure.client, ContextTimeoutEnabled: true}
 }
 
 func as(raw, user string) string {

@@ -51,8 +51,34 @@ func newFixture(t *testing.T, apps ...simulator.App) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.giveEarlierRights()
 	f.env = append(os.Environ(), append(settings, "PILOTSYNC_WWW=never", "PILOTSYNC_SSL_DELAYS=1s,1s,1s,1s")...)
 	return f
+}
+
+// giveEarlierRights gives PHP's user the rights that the previous release's users.acl has. The
+// present one, without the right to run scripts, takes effect after the last producer's upgrade.
+func (f *fixture) giveEarlierRights() {
+	f.t.Helper()
+	if built.noPrevious != nil {
+		return
+	}
+	users, err := os.ReadFile(filepath.Join(built.source, "deployments/redis/users.acl"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	_, rights, found := strings.Cut(string(users), "user php on ")
+	if !found {
+		f.t.Fatal("the previous release's users.acl has no user php")
+	}
+	rights, _, _ = strings.Cut(rights, "\n")
+	rule := []any{"ACL", "SETUSER", "php", "clearselectors", "nocommands", "resetkeys", "resetchannels"}
+	for _, word := range strings.Fields(rights) {
+		rule = append(rule, word)
+	}
+	if err := f.rdb.Do(f.t.Context(), rule...).Err(); err != nil {
+		f.t.Fatal(err)
+	}
 }
 
 // start runs a program until the test ends at the latest; env wins over the fixture's environment.

@@ -10,13 +10,18 @@
 // An app's keys share its hash tag, so they are in one slot of a Redis Cluster, and one
 // script can use all of them:
 //
-//	pilotsync:{APP}:seq      string  the last order number handed out (by producers)
+//	pilotsync:{APP}:seq      string  the last order number handed out (by producers); a limited user
+//	                                 of Redis may set it to anything
+//	pilotsync:{APP}:newest   string  the greatest order number that was recorded
 //	pilotsync:{APP}:seqs     hash    domain → order number of its last recorded change; a domain
 //	                                 without one has the floor of sync
 //	pilotsync:{APP}:pending  hash    domain → that change, until a sync has processed it; a
 //	                                 dry run puts its preview there
 //	pilotsync:{APP}:since    hash    domain → order number of its first addition after its
 //	                                 last removal
+//	pilotsync:{APP}:superseded
+//	                         hash    domain → its last change without effect, since a later one had
+//	                                 been recorded; until another is recorded
 //	pilotsync:{APP}:domains  hash    domain → its record
 //	pilotsync:{APP}:ours     set     names on the list that are owned
 //	pilotsync:{APP}:gone     zset    tombstones: names that were removed lately, by when (ms)

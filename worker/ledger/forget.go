@@ -10,8 +10,8 @@ import (
 // appKeys returns an app's keys except its domains' histories. The package's documentation
 // lists them; releases up to 0.1.0 also wrote strangers and dry.
 func appKeys(app string) []string {
-	names := []string{"seq", "seqs", "pending", "since", "domains", "ours", "gone", "due", "watch", "autossl", "autossl_answer", "retried", "sync",
-		"outbox", "events", "told", "writes", "shown", "index", "latest", "waiting", "expiry", "renew_by", "handover", "strangers", "dry"}
+	names := []string{"seq", "newest", "seqs", "pending", "since", "domains", "ours", "gone", "due", "watch", "autossl", "autossl_answer", "retried", "sync",
+		"outbox", "events", "told", "writes", "shown", "index", "latest", "waiting", "expiry", "renew_by", "handover", "superseded", "strangers", "dry"}
 	keys := make([]string, len(names))
 	for i, name := range names {
 		keys[i] = key(app, name)

@@ -61,6 +61,9 @@ func (l *Ledger) Now(ctx context.Context) (time.Time, error) {
 type Recorded struct {
 	// Superseded: a later change of the domain was recorded before.
 	Superseded bool
+	// Unissued is the greatest order number that may have been issued, if the change has a
+	// greater one; otherwise 0. Then nothing was recorded.
+	Unissued int64
 	// Repeated: the same change was recorded before.
 	Repeated bool
 	// Start: the caller must enqueue the sync task for Wake, the number of the app's wake.
@@ -69,14 +72,15 @@ type Recorded struct {
 }
 
 // Record records a change, adds entry to its domain's history, and wakes the app, in one step.
-// A change that isn't later than the last recorded one of its domain isn't recorded.
+// A change that isn't later than the last recorded one of its domain isn't recorded, and neither
+// is one with an order number that no producer can have been given.
 func (l *Ledger) Record(ctx context.Context, change listsync.Pending, entry listsync.HistoryEntry) (Recorded, error) {
 	app, kind := change.AppID, "add"
 	if change.Remove {
 		kind = "remove"
 	}
 	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, change.Domain),
-		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "shown")}
+		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "shown"), key(app, "newest"), key(app, "superseded"), key(app, "seq")}
 	if err := l.agenda.mark(ctx, app, time.Time{}); err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
 	}
@@ -91,6 +95,9 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, entry list
 	wake, err := strconv.ParseInt(reply[1], 10, 64)
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: wake: %w", kind, change.Domain, app, err)
+	}
+	if reply[0] == "unissued" {
+		return Recorded{Unissued: wake}, nil
 	}
 	r := Recorded{Superseded: reply[0] == "superseded", Repeated: reply[0] == "again", Start: reply[2] == "start", Wake: wake}
 	if r.Start {

@@ -13,6 +13,35 @@ end
 -- Lua would write large numbers with an exponent.
 local function integer(number) return string.format('%.0f', number) end
 
+-- The greatest order number that was recorded. Workers of earlier releases don't keep it.
+local function newest_number(newest, seqs, sync)
+  local kept = tonumber(redis.call('GET', newest) or nil)
+  if not kept then
+    kept = tonumber(redis.call('HGET', sync, 'floor') or '0')
+    for _, seq in ipairs(redis.call('HVALS', seqs)) do
+      kept = math.max(kept, tonumber(seq))
+    end
+    redis.call('SET', newest, integer(kept))
+  end
+  return kept
+end
+
+-- An app's last order number, which a limited user of Redis may set to anything.
+local function last_number(counter)
+  local last = tonumber(redis.call('GET', counter) or '0') or 0
+  return last == last and last or 0 -- not NaN
+end
+
+-- The order number that a producer is given where no other was. All have 16 digits.
+local function number_time() return math.max(now_us(), 1e15) end
+
+-- The greatest that the last order number may be. Numbers are times in µs, or follow the newest one
+-- where the clock was set back. Producers keep half of these margins (seq.lua), so the clock may be
+-- set back by a year (31.5e12) while changes wait.
+local function greatest_number(newest)
+  return math.max(number_time() + 63e12, newest + 1e6)
+end
+
 local function holds_lease(sync, token) return redis.call('HGET', sync, 'token') == token end
 
 -- Sets a member's score in a sorted set; '' removes the member.

@@ -78,7 +78,7 @@ func (l *Ledger) endedDomains(ctx context.Context, app string, keep time.Duratio
 func (l *Ledger) pruneDomains(ctx context.Context, app string, page endedDomains) ([]string, error) {
 	keys := []string{key(app, "domains"), key(app, "pending"), key(app, "seqs"), key(app, "since"), key(app, "ours"),
 		key(app, "gone"), key(app, "sync"), key(app, "shown"), key(app, "index"), key(app, "latest"),
-		key(app, "waiting"), key(app, "due"), key(app, "watch"), key(app, "expiry"), key(app, "renew_by")}
+		key(app, "waiting"), key(app, "due"), key(app, "watch"), key(app, "expiry"), key(app, "renew_by"), key(app, "superseded")}
 	for _, d := range page.domains {
 		keys = append(keys, logKey(app, d.Domain))
 	}

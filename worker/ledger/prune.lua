@@ -5,7 +5,8 @@
 local domains, pending, seqs, since, owned = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local tombstones, sync, shown, index, latest = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local others = {KEYS[11], KEYS[12], KEYS[13], KEYS[14], KEYS[15]} -- waiting, due, rechecks, expiry, renew_by
-local first_log = 16 -- a key for each domain
+local superseded = KEYS[16]
+local first_log = 17 -- a key for each domain
 local from = ARGV[1]                                  -- the entry of the index after which the next page begins; '' for none
 local interval, tombstone_ttl = tonumber(ARGV[2]), tonumber(ARGV[3]) -- ms: until the next first page
 local ended = cjson.decode(ARGV[4])                   -- each with domain, seq and record
@@ -37,6 +38,7 @@ for i, e in ipairs(ended) do
     redis.call('HDEL', domains, domain)
     redis.call('HDEL', seqs, domain)
     redis.call('HDEL', since, domain)
+    redis.call('HDEL', superseded, domain)
     redis.call('ZREM', index, ' ' .. domain, 'removed ' .. domain, 'rejected ' .. domain)
     redis.call('ZREM', tombstones, domain)
     redis.call('ZREM', latest, domain)

@@ -1,8 +1,9 @@
 -- Records one change and sets the app's wake. From then on the change doesn't need its task.
 -- Returns {"recorded"|"again"|"superseded", wake, "start" or ""}. "start": a sync task for
--- this wake must be enqueued.
+-- this wake must be enqueued. Or {"unissued", the greatest number that may have been issued, ""}.
 local seqs, pending, since, sync, log = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local index, latest, waiting, shown = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
+local newest_key, superseded, counter = KEYS[10], KEYS[11], KEYS[12]
 local domain, kind, seq = ARGV[1], ARGV[2], ARGV[3] -- 'add' or 'remove', order number
 local change, line, history_kept = ARGV[4], ARGV[5], ARGV[6]
 
@@ -17,6 +18,21 @@ if tonumber(seq) <= last then
   -- An earlier run of this task may have died before it enqueued the sync, which the
   -- domain's pending change still needs.
 else
+  -- A number that was issued isn't above the last one. But Redis may have lost that, in a failover
+  -- for example. Then the number is a time, by a clock that isn't a day (86.4e9) ahead, or follows
+  -- the newest one.
+  local newest, last_issued = newest_number(newest_key, seqs, sync), last_number(counter)
+  local greatest = math.min(math.max(last_issued, number_time() + 86.4e9, newest + 1e6), greatest_number(newest))
+  if tonumber(seq) > greatest then
+    return {'unissued', integer(greatest), ''}
+  end
+  if tonumber(seq) > newest then
+    redis.call('SET', newest_key, seq)
+  end
+  if tonumber(seq) > last_issued then -- later requests get greater numbers, whatever this one is
+    redis.call('SET', counter, seq)
+  end
+  redis.call('HDEL', superseded, domain)
   redis.call('HSET', seqs, domain, seq)
   redis.call('HSET', pending, domain, change)
   if kind == 'add' then

@@ -15,7 +15,7 @@ type scripts struct {
 	record, acquire, renew, beginWrite, endWrite, commit, release, recordDryRun, fail,
 	verified, wake, renewWake, tryLock, announce, identify, lost,
 	mark, dueVisits, planVisits, work, takeRechecks, compared, snapshot, domain,
-	touch, summaries, keepSummaries, app, latest, ended, prune, setAction,
+	superseded, checkNumbers, touch, summaries, keepSummaries, app, latest, ended, prune, setAction,
 	addNames, removeNames, findNames, event *redis.Script
 }
 
@@ -34,6 +34,7 @@ func newScripts() scripts {
 		touch:  script("touch"), summaries: script("summaries"), keepSummaries: script("keep_summaries"), setAction: script("set_action"),
 		addNames: script("add_names"), removeNames: script("remove_names"), findNames: script("find_names"),
 		app: script("app"), latest: script("latest"),
+		superseded: script("superseded"), checkNumbers: script("check_numbers"),
 		ended: script("ended"), prune: script("prune"), event: script("event"),
 	}
 }

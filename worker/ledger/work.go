@@ -26,6 +26,7 @@ type Work struct {
 	Pending, Outbox       int       // changes, and events
 	Domains               int       // of any state
 	Prune                 bool      // it may have domains that ended long ago, see [Ledger.Prune]
+	Numbers               bool      // its order numbers are to be seen to, see [Ledger.CheckNumbers]
 
 	names []string // each domain behind a space; see [Ledger.WorkWithNames]
 }
@@ -55,7 +56,8 @@ func (l *Ledger) readWork(ctx context.Context, apps []string, args ...any) ([]Wo
 
 func (l *Ledger) workOf(ctx context.Context, apps []string, args []any) ([]Work, error) {
 	replies, err := l.runEach(ctx, l.work, apps, func(app string) []string {
-		return []string{key(app, "sync"), key(app, "pending"), key(app, "due"), key(app, "watch"), key(app, "outbox"), key(app, "dry"), key(app, "index")}
+		return []string{key(app, "sync"), key(app, "pending"), key(app, "due"), key(app, "watch"), key(app, "outbox"), key(app, "dry"), key(app, "index"),
+			key(app, "newest"), key(app, "seq")}
 	}, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the work of %d apps: %w", len(apps), err)
@@ -77,7 +79,7 @@ func (l *Ledger) workOf(ctx context.Context, apps []string, args []any) ([]Work,
 func decodeWork(app string, reply []any) (w Work, err error) {
 	f := texts(reply)
 	w = Work{App: app, Awake: f[1] != "", Leased: f[2] != "", Held: f[3] != "", Paused: f[4] != "", DryRun: f[5] != "", OldDryRun: f[6] != "",
-		Failing: f[7] != "", WakeAt: parseTime(f[8]), FirstDue: parseTime(f[9]), FirstRecheck: parseTime(f[10]), Prune: f[14] != ""}
+		Failing: f[7] != "", WakeAt: parseTime(f[8]), FirstDue: parseTime(f[9]), FirstRecheck: parseTime(f[10]), Prune: f[14] != "", Numbers: f[15] != ""}
 	if w.Wake, err = strconv.ParseInt(f[0], 10, 64); err != nil {
 		return w, err
 	}
@@ -87,7 +89,7 @@ func decodeWork(app string, reply []any) (w Work, err error) {
 	if w.Outbox, err = strconv.Atoi(f[12]); err != nil {
 		return w, err
 	}
-	names, _ := reply[15].([]any)
+	names, _ := reply[16].([]any)
 	w.names = texts(names)
 	w.Domains, err = strconv.Atoi(f[13])
 	return w, err

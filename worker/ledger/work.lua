@@ -2,9 +2,10 @@
 -- '1' or '' for awake, leased, token (of a lease that may have run out), paused, after a dry
 -- run, after one of release 0.1.0, failing. Then (ms or '') when to wake it, and when its first
 -- verification and its first recheck are due. Last are the numbers of pending changes, of
--- events in its outbox, and of its domains; '1' or '' for some to prune; and, if ARGV[1] is '1', its
--- domains, each behind a space.
+-- events in its outbox, and of its domains; '1' or '' for some to prune, and for order numbers to be
+-- seen to; and, if ARGV[1] is '1', its domains, each behind a space.
 local sync, pending, due, rechecks, outbox, old_dry_run, index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
+local newest, last = redis.call('GET', KEYS[8]), last_number(KEYS[9])
 
 local function first(zset) return redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2] or '' end
 local function flag(is) return is and '1' or '' end
@@ -17,5 +18,6 @@ return {
   flag(redis.call('EXISTS', old_dry_run) == 1), flag(s[7]), s[8] or '', first(due), first(rechecks),
   integer(redis.call('HLEN', pending)), integer(redis.call('LLEN', outbox)),
   integer(redis.call('ZCARD', index) / 2), flag(prune),
+  flag(last ~= 0 and not newest or last > greatest_number(tonumber(newest or '0'))),
   ARGV[1] == '1' and redis.call('ZRANGEBYLEX', index, '[ ', '(!') or {},
 }

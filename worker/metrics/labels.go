@@ -17,6 +17,7 @@ const (
 	Recorded      RecordResult = "recorded"
 	RecordedAgain RecordResult = "again"      // it was recorded before
 	Superseded    RecordResult = "superseded" // a later change of the domain was recorded before
+	Unissued      RecordResult = "unissued"   // no producer can have been given its order number
 )
 
 // Lost is a kind of work that a dead worker left.
@@ -26,6 +27,9 @@ const (
 	LostChange       Lost = "change"       // an active task
 	LostSync         Lost = "sync"         // an awake app without a task
 	LostVerification Lost = "verification" // an overdue attempt
+
+	// RaisedNumber is a last order number of an app that no producer was given.
+	RaisedNumber Lost = "raised-number"
 )
 
 // Results of a sync.

@@ -41,7 +41,7 @@ func NewWorker(reg prometheus.Registerer) *Worker {
 	create := promauto.With(reg)
 	m := &Worker{
 		recorded: create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_changes_recorded_total",
-			Help: "Changes taken off the queue by result: recorded, again (recorded before), superseded (a later one is known)."}, []string{"result"}),
+			Help: "Changes taken off the queue by result: recorded, again (recorded before), superseded (a later one is known), unissued (refused, since no producer was given its order number)."}, []string{"result"}),
 		settled: create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_changes_settled_total",
 			Help: "Changes that a sync ended by outcome: listed, unchanged, removed, rejected, kept (a removal that was refused), restored (no change: drift was repaired)."}, []string{"outcome"}),
 		wait: create.NewHistogram(prometheus.HistogramOpts{Name: "pilotsync_change_wait_seconds",
@@ -73,7 +73,7 @@ func NewWorker(reg prometheus.Registerer) *Worker {
 		webhookSeconds: create.NewHistogram(prometheus.HistogramOpts{Name: "pilotsync_webhook_request_duration_seconds",
 			Help: "Time of the requests to webhooks.", Buckets: callBuckets()}),
 		recovered: create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_sweep_finds_total",
-			Help: "What the recoverer found after a crash: change (an active task of a dead worker), sync (without a task), verification (overdue)."}, []string{"kind"}),
+			Help: "What the recoverer found after a crash: change (an active task of a dead worker), sync (without a task), verification (overdue); and raised-number (an app's last order number that no producer was given)."}, []string{"kind"}),
 	}
 	m.dryRun = create.NewGauge(prometheus.GaugeOpts{Name: "pilotsync_dry_run",
 		Help: "Whether this worker is in a dry run: it writes nothing to ServerPilot (PILOTSYNC_DRY_RUN)."})
@@ -102,7 +102,7 @@ func (m *Worker) showZeros() {
 			vec.WithLabelValues(label)
 		}
 	}
-	show(m.recorded, string(Recorded), string(RecordedAgain), string(Superseded))
+	show(m.recorded, string(Recorded), string(RecordedAgain), string(Superseded), string(Unissued))
 	for _, resolution := range listsync.Resolutions() {
 		show(m.settled, string(resolution))
 	}
@@ -117,7 +117,7 @@ func (m *Worker) showZeros() {
 	show(m.rechecks, string(tasks.Done), string(tasks.DoneWithoutSSL), string(tasks.Failed), string(tasks.CheckingSSL), string(tasks.CheckingDNS))
 	show(m.webhooks, webhook.Results()...)
 	show(m.actions, string(serverpilot.ActionOpen), string(serverpilot.ActionSuccess), string(serverpilot.ActionError), "other")
-	show(m.recovered, string(LostChange), string(LostSync), string(LostVerification))
+	show(m.recovered, string(LostChange), string(LostSync), string(LostVerification), string(RaisedNumber))
 	for _, r := range janitor.Repairs() {
 		m.repairs.WithLabelValues(r.Kind, r.Action)
 	}

@@ -18,6 +18,7 @@ final class Causes
         'AppBlocked' => ['waits: {message}', 'Remove this cause, which blocks the app. Its changes then continue by themselves; none is lost.', 'operator', false],
         'ActionFailed' => ['ServerPilot\'s action {message} for the last change of app {app}\'s list ended with errors', 'See whether the app\'s domains work. If one doesn\'t, save the app\'s domains in ServerPilot once more. pilotsync doesn\'t write them again because of this.', 'operator', true],
         'DryRun' => ['dry run: {would}', 'A dry run writes nothing. A worker without PILOTSYNC_DRY_RUN makes the change.', 'operator', false],
+        'Superseded' => ['no effect: a later change of the domain was recorded before it', 'Nothing, if the later change is right. Otherwise request this one again.', 'nobody', false],
         'Listed' => ['put on the list; DNS and the certificate are checked next', 'Nothing: the first check starts by itself.', 'nobody', false],
         'AlreadyListed' => ['was on the list already; DNS and the certificate are checked next', 'Nothing: the first check starts by itself.', 'nobody', false],
         'ListedWildcard' => ['on the list; a wildcard isn\'t checked', 'Nothing.', 'nobody', false],

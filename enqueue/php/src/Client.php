@@ -35,6 +35,8 @@ final class Client
     private static $connections = [];
     /** @var bool whether Redis keeps the queue and the app's number in different slots; then the number takes a round trip of its own */
     private $apart = false;
+    /** @var bool whether Redis has no functions, and takes scripts */
+    private $scripts = false;
 
     /**
      * @param string $redisUrl redis://[user:password@]host[:port][/db], redis-socket:///path[?db=1], unix:///path[?db=1] or
@@ -390,12 +392,38 @@ final class Client
     }
 
     /**
-     * Runs a script, which Redis may not have yet.
+     * Runs a script: as the function that workers made of it, or else as a script, which Redis may not have yet.
      *
      * @param list<string> $arguments number of keys, keys and arguments
      * @return mixed
      */
     private function script(string $script, array $arguments)
+    {
+        if ($this->scripts) {
+            $reply = $this->evaluate($script, $arguments);
+            if (!$reply instanceof ErrorReply || !$reply->isDenied()) {
+                return $reply;
+            }
+            $this->scripts = false; // the user has lost the right, since workers have loaded the functions
+        }
+        $reply = $this->pipelineWithRetry([array_merge(['FCALL', Scripts::functionOf($script)], $arguments)])[0];
+        if (!$reply instanceof ErrorReply || !$reply->lacksFunction()) {
+            return $reply;
+        }
+        $second = $this->evaluate($script, $arguments);
+        if (!$second instanceof ErrorReply) {
+            $this->scripts = true;
+        } elseif ($second->isDenied()) {
+            return $reply->isDenied() ? $reply : $reply->becauseOfNoWorker();
+        }
+        return $second;
+    }
+
+    /**
+     * @param list<string> $arguments number of keys, keys and arguments
+     * @return mixed
+     */
+    private function evaluate(string $script, array $arguments)
     {
         $reply = $this->pipelineWithRetry([array_merge(['EVALSHA', sha1($script)], $arguments)])[0];
         if ($reply instanceof ErrorReply && $reply->isUnknownScript()) {

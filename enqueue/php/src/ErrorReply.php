@@ -27,6 +27,25 @@ final class ErrorReply
         return strncmp($this->message, 'NOSCRIPT', 8) === 0;
     }
 
+    /** Redis lacks the function of an FCALL, knows no functions, or denies them to its user. */
+    public function lacksFunction(): bool
+    {
+        return preg_match('/^ERR (?:Function not found|unknown command)/', $this->message) === 1 || $this->isDenied();
+    }
+
+    /** Redis denies its user the command. */
+    public function isDenied(): bool
+    {
+        return strncmp($this->message, 'NOPERM', 6) === 0;
+    }
+
+    /** This error with its remedy, if the user may not run a script instead of a function. */
+    public function becauseOfNoWorker(): self
+    {
+        return new self($this->message . '; it has no functions of this release of pilotsync, and its user may not run scripts:'
+            . ' start a worker of this release or a later one, which loads them');
+    }
+
     /** Redis refuses a script because of keys in different slots: a Cluster, also one behind a single address. */
     public function crossesSlots(): bool
     {

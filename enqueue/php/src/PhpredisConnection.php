@@ -43,6 +43,9 @@ final class PhpredisConnection implements Connection
             $error = $this->redis->getLastError();
         } catch (\RedisException $e) {
             $this->redis = null;
+            if (count($commands) === 1 && strncmp($e->getMessage(), 'NOPERM', 6) === 0) {
+                return [new ErrorReply($e->getMessage())]; // other commands may be allowed
+            }
             throw $this->failed($e);
         }
         if (!is_array($replies) || count($replies) !== count($handshake) + count($commands)) {

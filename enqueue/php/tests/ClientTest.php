@@ -144,24 +144,81 @@ final class ClientTest extends TestCase
     }
 
     /** @dataProvider knownScripts */
-    public function testOneChangeTakesOneRoundTripAndOneForTheScript(bool $known): void
+    public function testOneChangeTakesOneRoundTripOnceRedisKnowsTheFunction(int $first, bool $function, bool $script): void
     {
         $redis = $this->server->redis();
-        if ($known) {
+        if ($function) {
+            $this->server->loadFunctions();
+        }
+        if ($script) {
             $redis->script('load', Scripts::CHANGES);
         }
         $redis->config('SET', 'requirepass', 'secret');
         $client = $this->client('redis://:secret@127.0.0.1:' . $this->server->port . '/1');
         $client->add('first.example.com');
-        self::assertSame($known ? 1 : 2, $this->trips());
+        self::assertSame($first, $this->trips());
         $client->add('second.example.com');
-        self::assertSame($known ? 2 : 3, $this->trips());
+        self::assertSame($first + 1, $this->trips());
     }
 
-    /** @return array<string, array{bool}> */
+    /** @return array<string, array{int, bool, bool}> */
     public function knownScripts(): array
     {
-        return ['Redis knows the script' => [true], 'Redis has just started' => [false]];
+        return ['a worker has loaded the functions' => [1, true, false], 'Redis knows the script only' => [2, false, true],
+            'no worker has run, and no producer' => [3, false, false]];
+    }
+
+    /**
+     * @dataProvider rights
+     * @param list<string> $rights
+     */
+    public function testItEnqueuesWithWhateverRightItsUserHas(array $rights, bool $loaded, string $refusal): void
+    {
+        $redis = $this->server->redis();
+        $redis->rawCommand('ACL', 'SETUSER', 'php', 'on', '>secret', '~*', '&*', '-@all', '+@connection', '+publish', '+get', '+set', '+time', '+exists', '+hset', '+lpush', '+sadd', '+hget', ...$rights);
+        if ($loaded) {
+            $this->server->loadFunctions();
+        }
+        $client = $this->client('redis://php:secret@127.0.0.1:' . $this->server->port);
+        foreach (['a.example.com', 'b.example.com'] as $domain) {
+            try {
+                self::assertNotSame('', $client->add($domain)->taskId);
+                self::assertSame('', $refusal);
+            } catch (RedisRefused $e) {
+                self::assertNotSame('', $refusal, $e->getMessage());
+                self::assertStringContainsString($refusal, $e->getMessage());
+            }
+        }
+        if ($refusal !== '') {
+            return;
+        }
+        $this->expectException(NoResult::class);
+        $client->check('a.example.com', [], 0.0);
+    }
+
+    /** @return array<string, array{list<string>, bool, string}> */
+    public function rights(): array
+    {
+        return [
+            'functions that are loaded' => [['+fcall'], true, ''],
+            'functions that are missing' => [['+fcall'], false, 'start a worker of this release'],
+            'an ACL file of an earlier release' => [['+evalsha', '+eval'], false, ''],
+            'the same, while workers have loaded functions' => [['+evalsha', '+eval'], true, ''],
+            'neither' => [[], true, "'fcall'"],
+        ];
+    }
+
+    public function testAClientGoesOnWithFunctionsWhenItLosesScripts(): void
+    {
+        $redis = $this->server->redis();
+        $redis->rawCommand('ACL', 'SETUSER', 'php', 'on', '>secret', '~*', '&*', '+@all');
+        $client = $this->client('redis://php:secret@127.0.0.1:' . $this->server->port);
+        $client->add('a.example.com');
+        $this->server->loadFunctions();
+        $redis->rawCommand('ACL', 'SETUSER', 'php', '-eval', '-evalsha');
+        $client->add('b.example.com');
+        $client->add('c.example.com');
+        self::assertSame(3, $redis->lLen(self::PENDING));
     }
 
     public function testClientsOfAProcessShareAConnection(): void
@@ -191,7 +248,7 @@ final class ClientTest extends TestCase
             public function pipeline(array $commands): array
             {
                 $command = $commands[0];
-                if (strncmp($command[0], 'EVAL', 4) === 0 && $command[2] === '2') {
+                if ((strncmp($command[0], 'EVAL', 4) === 0 || $command[0] === 'FCALL') && $command[2] === '2') {
                     return [new ErrorReply("CROSSSLOT Keys in request don't hash to the same slot")];
                 }
                 return $this->inner->pipeline($commands);

@@ -48,7 +48,7 @@ final class PredisConnectionTest extends TestCase
     public function testSendsExactlyTheseCommands(): void
     {
         $redis = $this->server->redis();
-        $redis->script('load', Scripts::CHANGES);
+        $this->server->loadFunctions();
         $redis->config('SET', 'requirepass', 'secret');
         $client = $this->client('redis://default:secret@127.0.0.1:' . $this->server->port . '/3');
         $receipt = $client->add('example.com', ['site_id' => 7]);
@@ -62,13 +62,13 @@ final class PredisConnectionTest extends TestCase
         $parts = Task::change(new Change('app1', 'example.com', false, ['site_id' => 7]));
         self::assertSame([[
             ['AUTH', 'default', 'secret'], ['SELECT', '3'],
-            array_merge(['EVALSHA', sha1(Scripts::CHANGES), '2', 'asynq:{domains}:pending', 'pilotsync:{app1}:seq', 'domains', 'pilotsync:queued', '', '', ''], $parts),
+            array_merge(['FCALL', 'pilotsync_' . sha1(Scripts::CHANGES), '2', 'asynq:{domains}:pending', 'pilotsync:{app1}:seq', 'domains', 'pilotsync:queued', '', '', ''], $parts),
         ]], Predis::$trips);
         self::assertSame([$receipt->taskId], $redis->lRange('asynq:{domains}:pending', 0, -1));
 
         $client->remove('example.com');
         self::assertCount(2, Predis::$trips);
-        self::assertSame('EVALSHA', Predis::$trips[1][0][0], 'the greeting is said once');
+        self::assertSame('FCALL', Predis::$trips[1][0][0], 'the greeting is said once');
     }
 
     public function testAThousandChangesTakeAtMostFifteenRoundTrips(): void

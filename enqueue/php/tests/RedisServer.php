@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Pilotsync\Tests;
 
 use PHPUnit\Framework\TestCase;
+use Pilotsync\Scripts;
 
 /** A redis-server for one test, on a free port and a Unix socket, with its own folder. It stores nothing on disk. */
 final class RedisServer
@@ -51,6 +52,16 @@ final class RedisServer
         $redis = new \Redis();
         $redis->connect($this->socket());
         return $redis;
+    }
+
+    /** Loads the functions that workers load. */
+    public function loadFunctions(): void
+    {
+        $redis = $this->redis();
+        foreach ([Scripts::SEQ, Scripts::CHANGES, Scripts::ENQUEUE] as $script) {
+            $name = Scripts::functionOf($script);
+            $redis->rawCommand('FUNCTION', 'LOAD', "#!lua name=$name\nredis.register_function('$name', function(KEYS, ARGV)\n$script\nend)\n");
+        }
     }
 
     /** Ends the server's process, but keeps its folder. */

@@ -68,6 +68,11 @@ final class CauseTexts {
 					__( 'dry run: {would}', 'pilotsync' ),
 					__( 'A dry run writes nothing. A worker without PILOTSYNC_DRY_RUN makes the change.', 'pilotsync' ),
 				);
+			case 'Superseded':
+				return array(
+					__( 'no effect: a later change of the domain was recorded before it', 'pilotsync' ),
+					__( 'Nothing, if the later change is right. Otherwise request this one again.', 'pilotsync' ),
+				);
 			case 'Listed':
 				return array(
 					__( 'put on the list; DNS and the certificate are checked next', 'pilotsync' ),

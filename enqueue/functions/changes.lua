@@ -1,4 +1,4 @@
--- Puts changes of one app on the queue, in order, with order numbers.
+-- Puts changes of one app on the queue, in order, with order numbers; at most 100.
 --
 -- KEYS[1]  the queue's list of pending tasks
 -- KEYS[2]  the app's last number; without it the first number is given
@@ -11,20 +11,30 @@
 --
 -- On a Cluster the two keys lie in different slots: there the number is given, from seq.lua.
 --
--- A number is Redis's time in microseconds, or the last one plus 1 where that is more, as in
--- seq.lua. It has 16 digits: since the message holds its own length, each number has to have as
--- many. Lua's own formatting, %.14g, would round it: hence string.format. The task's key holds the
--- number, so it can't be among the keys. asynq:queues isn't, either: an ACL file of an earlier
--- release doesn't let scripts declare it. The same goes for the notification: without the right
--- to publish, workers find the tasks later.
+-- A number is made as in seq.lua. It has 16 digits: since the message holds its own length, each
+-- number has to have as many. Lua's own formatting, %.14g, would round it: hence string.format. The
+-- task's key holds the number, so it can't be among the keys. asynq:queues isn't, either: an ACL
+-- file of an earlier release doesn't let scripts declare it. The same goes for the notification:
+-- without the right to publish, workers find the tasks later.
 local call, format, floor = redis.call, string.format, math.floor
 local first, seconds, micros = tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local count = (#ARGV - 5) / 5
+if count > 100 then -- one script must not hold up the others
+  return redis.error_reply('ERR there are ' .. count .. ' changes; it takes at most 100')
+end
 if KEYS[2] then
   local time = call('TIME')
   seconds, micros = time[1], time[2]
-  local last = tonumber(call('GET', KEYS[2]) or '0')
-  first = math.max(last + 1, seconds * 1000000 + micros, 1e15)
+  local now, last = math.max(seconds * 1000000 + micros, 1e15), tonumber(call('GET', KEYS[2]) or '0') or 0
+  local newest = redis.pcall('GET', (string.gsub(KEYS[2], ':seq$', ':newest')))
+  if type(newest) ~= 'table' then
+    newest = tonumber(newest or '0')
+    if not (last <= math.max(now + 31.5e12, newest + 5e5)) then
+      last = 0
+    end
+    last = math.max(last, newest)
+  end
+  first = math.max(last + 1, now)
   if first + count - 1 >= 2 ^ 53 then
     return redis.error_reply('ERR order numbers of ' .. KEYS[2] .. ' have reached 2^53; was the clock wrong by centuries?')
   end
