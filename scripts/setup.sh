@@ -48,10 +48,13 @@ if [ -n "$missing" ]; then
 fi
 
 # package-lock.json has the versions and checksums.
-client=test/npmclient
-installed=$client/node_modules/installed-lock.json
-if ! cmp -s "$client/package-lock.json" "$installed"; then
-	echo "setup: installs npm's client of ServerPilot in $client"
-	npm ci --prefix "$client" --ignore-scripts --no-audit --no-fund --loglevel error
-	cp "$client/package-lock.json" "$installed"
-fi
+install() { # FOLDER WHAT: what a folder's package.json names
+	installed=$1/node_modules/installed-lock.json
+	if ! cmp -s "$1/package-lock.json" "$installed"; then
+		echo "setup: installs $2 in $1"
+		npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel error
+		cp "$1/package-lock.json" "$installed"
+	fi
+}
+install test/npmclient "npm's client of ServerPilot"
+install test/browsertest axe-core

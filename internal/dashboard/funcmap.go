@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/idna"
-
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 )
@@ -22,9 +20,9 @@ func funcMap() template.FuncMap {
 		"domainPath": domainPath,
 		"pathOf":     pathOf,
 		"appPath":    appPath,
-		"stateLabel": stateLabel,
+		"stateLabel": tasks.State.Name,
 		"sentence":   sentence,
-		"unicode":    unicodeName,
+		"unicode":    tasks.UnicodeName,
 		"plural":     plural,
 		"room":       listUsage,
 		"tilesOf":    func(a ledger.App) []tile { return nonEmptyTiles(tiles([]ledger.App{a})) },
@@ -32,6 +30,7 @@ func funcMap() template.FuncMap {
 		"firstApps":  func(apps []string) firstOf[string] { return newFirstOf(maxNotices, apps) },
 		"writeLabel": writeLabel,
 		"markOf":     markOf,
+		"works":      func(v ledger.View) bool { return v.State == tasks.Done && len(v.Record.Problems()) == 0 },
 		"addForm":    func(app string) addPage { return addPage{App: app} },
 		"join":       func(lines []string) string { return strings.Join(lines, "\n") },
 		"stateURL":   func(s tasks.State) string { return search{States: []tasks.State{s}}.url(nil) },
@@ -101,46 +100,6 @@ func plural(n int, one, many string) string {
 		return one
 	}
 	return many
-}
-
-// unicodeName returns an international name as people write it. It is empty for a name
-// that is plain ASCII, or whose punycode is invalid.
-func unicodeName(domain string) string {
-	if !strings.Contains(domain, "xn--") {
-		return ""
-	}
-	star := ""
-	if tasks.IsWildcard(domain) {
-		star, domain = "*.", domain[2:]
-	}
-	name, err := idna.Display.ToUnicode(domain)
-	if err != nil || name == domain {
-		return ""
-	}
-	return star + name
-}
-
-// stateLabel returns the state as people read it.
-func stateLabel(s tasks.State) string {
-	switch s {
-	case tasks.Pending:
-		return "Pending"
-	case tasks.CheckingDNS:
-		return "Checking DNS"
-	case tasks.CheckingSSL:
-		return "Checking certificate"
-	case tasks.Done:
-		return "Done"
-	case tasks.DoneWithoutSSL:
-		return "No certificate"
-	case tasks.Failed:
-		return "DNS failed"
-	case tasks.Rejected:
-		return "Rejected"
-	case tasks.Removed:
-		return "Removed"
-	}
-	return string(s)
 }
 
 // statesByUrgency returns all states; those that need an operator come first.

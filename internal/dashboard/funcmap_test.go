@@ -39,7 +39,7 @@ func TestInternationalNamesAreShownInUnicode(t *testing.T) {
 		"xn--bcher-kva.example.com": "bücher.example.com", "*.xn--bcher-kva.example.com": "*.bücher.example.com",
 		"shop.example.com": "", "xn--999999999.example.com": "",
 	} {
-		if got := unicodeName(name); got != want {
+		if got := tasks.UnicodeName(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
@@ -52,7 +52,7 @@ func TestEveryStateHasALabelAndAnUrgency(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, s := range statesByUrgency() {
-		if word := stateLabel(s); word == string(s) || seen[word] {
+		if word := s.Name(); word == string(s) || seen[word] {
 			t.Errorf("%s has the label %q", s, word)
 		} else {
 			seen[word] = true

@@ -30,6 +30,12 @@ type domainPage struct {
 	CanRemove    bool
 }
 
+// CertificateRefused reports whether browsers refuse the domain's last certificate, or the server
+// shows another one.
+func (d domainPage) CertificateRefused() bool {
+	return d.Record.Certificate != nil && d.Record.State != tasks.Done && d.Record.IsProblem()
+}
+
 // CertificateExpires reports whether the certificate should have been renewed by now.
 func (d domainPage) CertificateExpires(now time.Time) bool {
 	return d.Record.Certificate != nil && !now.Before(d.Record.Certificate.AlarmAt())
@@ -72,9 +78,7 @@ func (p *pageServer) domain(w http.ResponseWriter, r *http.Request) error {
 		body.TasksError = err.Error()
 	}
 	data := layoutData{Title: domain, Section: "/domains", Watch: app, Reload: 10, Body: body}
-	if name := unicodeName(domain); name != "" {
-		data.Title = name
-	}
+	data.Title = cmp.Or(tasks.UnicodeName(domain), domain)
 	return p.render(w, r, http.StatusOK, "domain", data)
 }
 
@@ -125,7 +129,7 @@ func sentence(s string) string {
 // progressStep is a step of a domain towards its certificate.
 type progressStep struct {
 	Name string
-	// Status is "done", "now", "bad" or "ahead".
+	// Status is "done", "now", "bad", "warn" or "ahead".
 	Status string
 }
 
@@ -138,6 +142,8 @@ func (s progressStep) Label() string {
 		return "in progress"
 	case "bad":
 		return "failed"
+	case "warn":
+		return "with a problem"
 	}
 	return "to come"
 }
@@ -178,6 +184,8 @@ func progressSteps(v ledger.View) []progressStep {
 		return at(2, "", "Requested", "Listed")
 	case v.State == tasks.DoneWithoutSSL:
 		return at(3, "bad", steps...)
+	case len(v.Record.Problems()) > 0: // another name has no certificate, or this one ends soon
+		return at(3, "warn", steps...)
 	}
 	return at(4, "", steps...)
 }

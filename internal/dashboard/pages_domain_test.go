@@ -23,6 +23,7 @@ func TestStepsShowADomainsProgress(t *testing.T) {
 		{"listed", ledger.View{State: tasks.CheckingDNS}, "done done now ahead"},
 		{"DNS is right", ledger.View{State: tasks.CheckingSSL}, "done done done now"},
 		{"certified", ledger.View{State: tasks.Done}, "done done done done"},
+		{"certified, but not its www form", ledger.View{State: tasks.Done, Record: listsync.Record{State: tasks.Done, Warnings: []tasks.Cause{{Code: tasks.CauseCertificateDoesNotCover}}}}, "done done done warn"},
 		{"DNS was never right", ledger.View{State: tasks.Failed}, "done done bad ahead"},
 		{"no certificate came", ledger.View{State: tasks.DoneWithoutSSL}, "done done done bad"},
 		{"a wildcard can't have a certificate", ledger.View{Domain: "*.example.com", State: tasks.DoneWithoutSSL}, "done done"},
@@ -121,5 +122,32 @@ func TestCertificateExpiresInItsLastQuarter(t *testing.T) {
 	}
 	if (domainPage{}).CertificateExpires(now) {
 		t.Error("a domain without certificate is marked as expiring")
+	}
+}
+
+// A certificate for other names, or one that browsers refuse, has neither green nor a tick.
+func TestACertificateThatDoesNotMatchNeverLooksGood(t *testing.T) {
+	t.Parallel()
+	cert := &listsync.Cert{Issuer: "Let's Encrypt", NotAfter: noon.AddDate(0, 0, 80), NotBefore: noon.AddDate(0, 0, -10)}
+	wrong := tasks.Cause{Code: tasks.CauseCertificateWrongName, Params: tasks.Params{Name: "www.shop.example.com"}}
+	for _, record := range []listsync.Record{
+		{Domain: "shop.example.com", State: tasks.DoneWithoutSSL, Cause: wrong, Certificate: cert},
+		{Domain: "shop.example.com", State: tasks.CheckingSSL, Cause: wrong, Certificate: cert},
+		{Domain: "shop.example.com", State: tasks.Done, Cause: tasks.Cause{Code: tasks.CauseWorks}, Warnings: []tasks.Cause{wrong}, Certificate: cert},
+	} {
+		record.Names = []string{"shop.example.com", "www.shop.example.com"}
+		view := ledger.View{AppID: "app1", Domain: record.Domain, Names: record.Names, State: record.State, Cause: record.Cause, Reason: record.Reason(), Record: record}
+		h := newPages(t, &fakeLedger{apps: []ledger.App{{ID: "app1"}}, views: []ledger.View{view}}, fakeQueues{}, User{Role: Act})
+		page := sendRequest(h, "GET", "/domains/app1/shop.example.com", nil).Body.String()
+		if strings.Contains(page, `card reason done"`) || strings.Contains(page, `<li class="done"><span class="mark" aria-hidden="true"></span><span>Certificate`) {
+			t.Errorf("%s looks good:\n%s", record.State, page)
+		}
+		if record.State == tasks.Done {
+			for _, path := range []string{"/domains/app1/shop.example.com", "/domains", "/"} {
+				checkAnswer(t, sendRequest(h, "GET", path, nil), 200, "with a problem")
+			}
+		} else {
+			checkAnswer(t, sendRequest(h, "GET", "/domains/app1/shop.example.com", nil), 200, "none that browsers accept")
+		}
 	}
 }

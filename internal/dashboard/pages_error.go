@@ -4,8 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"path"
 	"strings"
+
+	"github.com/redis/go-redis/v9"
 
 	"pilotsync/enqueue"
 	"pilotsync/internal/redisurl"
@@ -48,9 +53,8 @@ func (p *pageServer) showError(w http.ResponseWriter, r *http.Request, err error
 	}
 }
 
-// errorFor explains an error. A template error is a bug, and a later version means that this
-// process needs an update. All other errors come from Redis, since pages read from nothing
-// else.
+// errorFor explains an error. A page that fails was asked for, and is loaded again by itself; a
+// request to act isn't.
 func (p *pageServer) errorFor(r *http.Request, err error) errorPage {
 	var missing *notFound
 	var failed *actionError
@@ -58,25 +62,57 @@ func (p *pageServer) errorFor(r *http.Request, err error) errorPage {
 	case errors.As(err, &missing):
 		return errorPage{Status: http.StatusNotFound, Heading: "Not found", Cause: missing.cause, Search: r.PathValue("domain")}
 	case errors.As(err, &failed):
-		page := errorPage{Status: http.StatusServiceUnavailable, Heading: "Not done", Back: failed.back,
-			Cause:  fmt.Sprintf("%s failed: %s.", failed.action, strings.TrimSuffix(failed.err.Error(), ".")),
-			Remedy: "The request may not have been sent. Go back to see the present state, and try again. A second request is harmless."}
-		if errors.Is(err, enqueue.ErrInvalid) {
-			page.Status, page.Remedy = http.StatusUnprocessableEntity, "A retry won't help, because the request itself is refused."
-		}
-		return page
+		return failed.page()
 	case errors.Is(err, errBadQuery):
 		return errorPage{Status: http.StatusBadRequest, Heading: "Invalid address", Cause: err.Error(), Back: strings.TrimSuffix(r.URL.Path, "/export")}
 	case errors.Is(err, tasks.ErrNewer):
 		return errorPage{Status: http.StatusInternalServerError, Heading: "Only a newer pilotsync can show this", Cause: err.Error(),
-			Remedy: "Update this process, too. Newer workers continue their work, and nothing is lost."}
+			Remedy: "Update this process, too. Newer workers continue their work."}
 	case errors.Is(err, errRender):
 		return errorPage{Status: http.StatusInternalServerError, Heading: "The page can't be rendered", Cause: err.Error()}
 	}
-	if _, refused := redisurl.AsRefused(nil, err); refused {
-		return errorPage{Status: http.StatusServiceUnavailable, Heading: "Redis refuses this dashboard", Cause: err.Error(),
-			Remedy: "Correct the user and the password in REDIS_URL, or the user's rights. Workers with other logins continue. This page reloads itself every few seconds."}
+	page := redisPage(err)
+	switch {
+	case page.Status != http.StatusServiceUnavailable:
+	case r.Method == http.MethodGet:
+		page.Remedy = strings.TrimSpace(page.Remedy + " This page reloads itself every few seconds.")
+	default:
+		page.Back = path.Dir(r.URL.EscapedPath())
+		page.Remedy = strings.TrimSpace(page.Remedy + " Go back to see the present state, and try again later.")
 	}
-	return errorPage{Status: http.StatusServiceUnavailable, Heading: "Redis doesn't answer", Cause: err.Error(),
-		Remedy: "Workers wait for Redis and continue automatically once it is back. No accepted change is lost. This page reloads itself every few seconds."}
+	return page
+}
+
+// page explains why an action isn't confirmed.
+func (e *actionError) page() errorPage {
+	cause := fmt.Sprintf("%s failed: %s.", e.action, strings.TrimSuffix(e.err.Error(), "."))
+	if errors.Is(e.err, enqueue.ErrInvalid) {
+		return errorPage{Status: http.StatusUnprocessableEntity, Heading: "Refused", Back: e.back, Cause: cause,
+			Remedy: "A retry won't help, because the request itself is refused."}
+	}
+	return errorPage{Status: http.StatusServiceUnavailable, Heading: "Not confirmed", Back: e.back, Cause: cause,
+		Remedy: "It isn't known whether all of it was done. Go back to see the present state, and try again. A second request is harmless."}
+}
+
+// redisPage explains an error of reading. What Redis answers isn't what happens if it doesn't
+// answer, and data that can't be read is neither.
+func redisPage(err error) errorPage {
+	page := errorPage{Status: http.StatusServiceUnavailable, Cause: err.Error()}
+	var answered redis.Error
+	var network net.Error
+	_, refused := redisurl.AsRefused(nil, err)
+	switch {
+	case refused:
+		page.Heading, page.Remedy = "Redis refuses this dashboard", "Correct the user, the password or the database in REDIS_URL, or the user's rights."
+	case errors.As(err, &answered) && !errors.Is(err, redis.Nil):
+		page.Heading, page.Remedy = "Redis answers with an error", "Its own log may say more."
+	case errors.Is(err, context.DeadlineExceeded):
+		page.Heading, page.Remedy = "Redis doesn't answer in time", "It may be busy, or out of reach of this process."
+	case errors.As(err, &network), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, context.Canceled),
+		errors.Is(err, redis.ErrClosed), errors.Is(err, redis.ErrPoolTimeout), errors.Is(err, redis.ErrPoolExhausted), strings.Contains(err.Error(), "redis: all sentinels"):
+		page.Heading, page.Remedy = "Redis doesn't answer", "It is down, or out of reach of this process. Workers that can't reach it either wait until it is back."
+	default:
+		page.Status, page.Heading, page.Remedy = http.StatusInternalServerError, "The data can't be read", "The log of this process has the same cause."
+	}
+	return page
 }

@@ -53,10 +53,7 @@ func (d dnsRecords) Summary() string {
 // mail.
 func (d dnsRecords) CustomerText() string {
 	var b strings.Builder
-	name := d.domain
-	if unicode := unicodeName(name); unicode != "" {
-		name = unicode + " (" + name + ")"
-	}
+	name := tasks.ShownName(d.domain)
 	if d.ToChange() == 0 {
 		fmt.Fprintf(&b, "The domain %s has these DNS records:\n", name)
 	} else {

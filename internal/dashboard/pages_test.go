@@ -3,6 +3,8 @@ package dashboard
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -239,7 +241,7 @@ func TestErrorPagesExplainTheError(t *testing.T) {
 	checkAnswer(t, sendRequest(h, "GET", "/domains?state=nonsense", nil), http.StatusBadRequest, "state is &#34;nonsense&#34;")
 	checkAnswer(t, sendRequest(h, "POST", "/domains/app1/shop.example.com/verify", nil), http.StatusNotFound, "No worker knows")
 
-	away := newPages(t, &fakeLedger{err: errors.New("list the apps: EOF"), apps: []ledger.App{{ID: "app1"}}}, fakeQueues{}, User{Role: Act})
+	away := newPages(t, &fakeLedger{err: fmt.Errorf("list the apps: %w", io.EOF), apps: []ledger.App{{ID: "app1"}}}, fakeQueues{}, User{Role: Act})
 	for _, path := range []string{"/", "/apps", "/apps/app1", "/domains", "/domains/app1/shop.example.com"} {
 		rec := sendRequest(away, "GET", path, nil)
 		checkAnswer(t, rec, http.StatusServiceUnavailable, "list the apps: EOF")

@@ -18,10 +18,9 @@ import (
 // bistro is bücher-café.example.com in ASCII.
 const bistro = "xn--bcher-caf-j4a4r.example.com"
 
-// Leaves screenshots of every page: light, dark and on a phone. It also checks that no page
-// is wider than its window.
-func TestEveryPageFitsItsWindow(t *testing.T) {
-	t.Parallel()
+// newBusyFixture has apps and domains in all kinds of trouble.
+func newBusyFixture(t *testing.T) *fixture {
+	t.Helper()
 	full := []string{"zentrale.example.org", "www.zentrale.example.org", "Archiv.example.org"}
 	for i := range 270 {
 		full = append(full, "kunde"+formatNumber(1000 + i)[2:]+".example.net")
@@ -30,7 +29,6 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 		{ID: "agency-berlin", Domains: full}, {ID: "agency-lisbon"}, {ID: "studio-oslo"}, {ID: "werkstatt"}}}, nil)
 	w.sim.SetAppStatus("studio-oslo", 402)
 	w.sim.SetAppStatus("werkstatt", 503)
-	ctx := browsertest.New(t, "404 (Not Found)")
 	w.startWorker("agency-berlin", "agency-lisbon", "studio-oslo", "werkstatt")
 	w.enqueue("agency-berlin", false, "brauhaus.example.com", "zahnarzt.example.com", "bücher-café.example.com", "elsewhere-hotel.example.com",
 		"garten.example.org", "nodns-surf.example.com", "nocert-fado.example.com", "refused-casino.example.net", "messe-2025.example.com", "*.wild.example.com")
@@ -62,6 +60,27 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	return w
+}
+
+// namedPage is a page of the fixture.
+type namedPage struct{ name, path string }
+
+func busyPages() []namedPage {
+	return []namedPage{
+		{"overview", "/"}, {"domains", "/domains"}, {"filtered", "/domains?state=failed&state=done-without-ssl&app=agency-berlin"}, {"nothing", "/domains?q=zzz"},
+		{"domain-failed", "/domains/agency-berlin/elsewhere-hotel.example.com"}, {"domain-done", "/domains/agency-berlin/" + bistro + "?asked=verify"},
+		{"domain-pending", "/domains/studio-oslo/fjord.example.com"}, {"domain-wildcard", "/domains/agency-berlin/*.wild.example.com"},
+		{"domain-long", "/domains/agency-lisbon/a-very-long-name-that-somebody-thought-a-good-idea-for-a-shop.subdomain.of.another.example.com"},
+		{"asynqmon", "/asynqmon/queues/domains?status=completed"}, {"app", "/apps/agency-berlin"}, {"app-blocked", "/apps/studio-oslo"}, {"app-paused", "/apps/agency-lisbon?asked=pause"}, {"apps", "/apps"}, {"missing", "/domains/agency-berlin/unknown.example.com"},
+	}
+}
+
+// Leaves screenshots of every page: light, dark and on a phone. It also checks that no page
+// is wider than its window.
+func TestEveryPageFitsItsWindow(t *testing.T) {
+	t.Parallel()
+	w, ctx := newBusyFixture(t), browsertest.New(t, "404 (Not Found)")
 	folder := "screenshots"
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		t.Fatal(err)
@@ -75,13 +94,7 @@ func TestEveryPageFitsItsWindow(t *testing.T) {
 			continue
 		}
 		b.setWindow(window.width, window.height, window.scheme)
-		for _, page := range []struct{ name, path string }{
-			{"overview", "/"}, {"domains", "/domains"}, {"filtered", "/domains?state=failed&state=done-without-ssl&app=agency-berlin"}, {"nothing", "/domains?q=zzz"},
-			{"domain-failed", "/domains/agency-berlin/elsewhere-hotel.example.com"}, {"domain-done", "/domains/agency-berlin/" + bistro + "?asked=verify"},
-			{"domain-pending", "/domains/studio-oslo/fjord.example.com"}, {"domain-wildcard", "/domains/agency-berlin/*.wild.example.com"},
-			{"domain-long", "/domains/agency-lisbon/a-very-long-name-that-somebody-thought-a-good-idea-for-a-shop.subdomain.of.another.example.com"},
-			{"asynqmon", "/asynqmon/queues/domains?status=completed"}, {"app", "/apps/agency-berlin"}, {"app-blocked", "/apps/studio-oslo"}, {"app-paused", "/apps/agency-lisbon?asked=pause"}, {"apps", "/apps"}, {"missing", "/domains/agency-berlin/unknown.example.com"},
-		} {
+		for _, page := range busyPages() {
 			b.open(w.url + page.path)
 			if page.name == "domain-failed" {
 				b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#do-remove").open = true; undefined`))

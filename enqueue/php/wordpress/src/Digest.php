@@ -132,7 +132,7 @@ final class Digest {
 		foreach ( array_slice( $entries, 0, self::NAMED, true ) as $domain => $status ) {
 			list( $cause, $remedy ) = Sentences::for_operator( $status );
 			$remedy                 = self::remedy( $status->state, $remedy ) . self::records( $domain, $status );
-			$paragraphs[]           = $domain . ' (' . $status->state . ")\n" . Mails::cause( $cause ) . ( '' === $remedy ? '' : "\n" . Mails::remedy( $remedy ) );
+			$paragraphs[]           = StateName::of_domain( $domain ) . ' (' . StateName::of( $status->state ) . ")\n" . Mails::cause( $cause ) . ( '' === $remedy ? '' : "\n" . Mails::remedy( $remedy ) );
 		}
 		if ( $n > self::NAMED ) {
 			$more = $n - self::NAMED;

@@ -143,7 +143,7 @@ final class Events {
 	 */
 	private function log( Event $event, $mapping, bool $active ): void {
 		$status = DomainStatus::of_event( $event->state, $event->reason, $event->cause, $event->warnings );
-		$text   = implode( ': ', array_filter( array( $event->state, Sentences::line( $status ) ) ) );
+		$text   = implode( ': ', array_filter( array( StateName::of( $event->state ), Sentences::line( $status ) ) ) );
 		if ( $active && 'done' !== $event->state ) {
 			/* translators: 1: what an event says, 2: a stage */
 			$text = sprintf( __( '%1$s. The site is still served, in stage %2$s.', 'pilotsync' ), rtrim( $text, '.' ), $mapping->get_stage() );

@@ -118,7 +118,7 @@ final class Notices {
 			++$n;
 			if ( $n <= self::NAMED ) {
 				$status = Domains::status( $row );
-				$items .= '<li>' . esc_html( $mapping->get_domain() . ' (' . $row->state . '): ' . Sentences::line( $status ) ) . Records::html( Records::of( $mapping->get_domain(), $status ) ) . '<br>' . CheckPage::link( $mapping->get_domain() ) . '</li>';
+				$items .= '<li>' . esc_html( StateName::of_domain( $mapping->get_domain() ) . ' (' . StateName::of( $row->state ) . '): ' . Sentences::line( $status ) ) . Records::html( Records::of( $mapping->get_domain(), $status ) ) . '<br>' . CheckPage::link( $mapping->get_domain() ) . '</li>';
 			}
 		}
 		if ( 0 === $n ) {

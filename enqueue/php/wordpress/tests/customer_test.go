@@ -213,9 +213,9 @@ func dailyDigest(f *fixture) {
 		f.t.Fatalf("%d e-mails were sent: %q", len(m), m)
 	}
 	f.wantMail(m, "admin@example.net", m[0].Subject,
-		"\ndns.digest.example.com (failed)\nCause: dns.digest.example.com points to 203.0.113.9; this app is on 198.51.100.4\nRemedy: Make dns.digest.example.com point to 198.51.100.4",
+		"\ndns.digest.example.com (DNS failed)\nCause: dns.digest.example.com points to 203.0.113.9; this app is on 198.51.100.4\nRemedy: Make dns.digest.example.com point to 198.51.100.4",
 		"\n  Change: A  dns.digest.example.com  203.0.113.9 → 198.51.100.4\n",
-		"\nserver.digest.example.com (done-without-ssl)\nCause: server.digest.example.com points here, but it refuses connections\nRemedy: Check that the server runs")
+		"\nserver.digest.example.com (No certificate)\nCause: server.digest.example.com points here, but it refuses connections\nRemedy: Check that the server runs")
 	if strings.Contains(m[0].Message, "fine.digest") || !strings.Contains(m[0].Subject, "[Tom's & Jo's] ") || !strings.HasSuffix(m[0].Subject, " need attention") {
 		f.t.Errorf("the e-mail is %q:\n%s", m[0].Subject, m[0].Message)
 	}
@@ -228,7 +228,7 @@ func dailyDigest(f *fixture) {
 	f.setRecord(listsync.Record{Domain: "fine.digest.example.com", State: tasks.Failed, OldReason: "broken"})
 	later(90000)
 	f.do(hour)
-	if m := f.mails(); len(m) != 1 || !strings.Contains(m[0].Message, "fine.digest.example.com (failed)") || !strings.Contains(m[0].Message, "dns.digest.example.com") {
+	if m := f.mails(); len(m) != 1 || !strings.Contains(m[0].Message, "fine.digest.example.com (DNS failed)") || !strings.Contains(m[0].Message, "dns.digest.example.com") {
 		f.t.Errorf("with one more domain %q were sent", m)
 	}
 	later(8 * 86400) // a week later the e-mail is repeated

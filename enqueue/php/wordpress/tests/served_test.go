@@ -104,13 +104,13 @@ func noticeSaysWhatToDo(f *fixture) {
 	e.Cause = cause(tasks.CauseDNSElsewhere, tasks.Params{Name: domain, Found: []string{"203.0.113.9", script}, Expected: []string{"198.51.100.4"}})
 	f.deliver(e)
 	notices := f.do(step{"notices"}).Output
-	for _, want := range []string{domain + " (failed): " + domain + " points to 203.0.113.9, &lt;script&gt;", ". Make " + domain + " point to 198.51.100.4",
+	for _, want := range []string{domain + " (DNS failed): " + domain + " points to 203.0.113.9, &lt;script&gt;", ". Make " + domain + " point to 198.51.100.4",
 		"<br>Change: <code>A  elsewhere-notice.example.com  203.0.113.9 → 198.51.100.4</code><br><a href=", "/wp-admin/network/settings.php?page=pilotsync-check&#038;domain=" + domain + "\">Check now</a></li>"} {
 		if !strings.Contains(notices, want) {
 			f.t.Errorf("the notices lack %q: %s", want, notices)
 		}
 	}
-	if last := lastOf(f.do().Log, "domain-"+domain); !strings.Contains(last, "failed: "+domain+" points to 203.0.113.9") {
+	if last := lastOf(f.do().Log, "domain-"+domain); !strings.Contains(last, "DNS failed: "+domain+" points to 203.0.113.9") {
 		f.t.Errorf("the domain's log ends with %q", last)
 	}
 	f.do(step{"unmap", domain})
@@ -166,7 +166,7 @@ func certificateExpires(f *fixture) {
 	f.wantStage(live, "done-without-ssl")
 	f.wantVisit("http://"+live, "served")
 	f.wantVisit("https://"+live, "sent to http://"+live+"/")
-	if notices := f.do(step{"notices"}).Output; !strings.Contains(notices, live+" (done-without-ssl)") {
+	if notices := f.do(step{"notices"}).Output; !strings.Contains(notices, live+" (No certificate)") {
 		f.t.Errorf("the notices are %q", notices)
 	}
 	f.deliver(domainEvent(live, tasks.Done, time.Time{}))

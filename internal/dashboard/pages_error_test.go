@@ -1,0 +1,58 @@
+package dashboard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/enqueue"
+	"pilotsync/tasks"
+)
+
+// answer is an error that Redis sent.
+type answer string
+
+func (a answer) Error() string { return string(a) }
+func (answer) RedisError()     {}
+
+var _ redis.Error = answer("")
+
+func TestAnErrorsPageSaysOnlyWhatIsTrue(t *testing.T) {
+	t.Parallel()
+	refused := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
+	for _, test := range []struct {
+		name, method, path string
+		err                error
+		status             int
+		heading            string
+		reloads            bool
+		back               string
+	}{
+		{"Redis is down", "GET", "/domains", fmt.Errorf("read: %w", refused), 503, "Redis doesn't answer", true, ""},
+		{"the connection breaks", "GET", "/", io.EOF, 503, "Redis doesn't answer", true, ""},
+		{"Redis is slow", "GET", "/", fmt.Errorf("read: %w", context.DeadlineExceeded), 503, "Redis doesn't answer in time", true, ""},
+		{"Redis is loading its data", "GET", "/", answer("LOADING Redis is loading the dataset in memory"), 503, "Redis answers with an error", true, ""},
+		{"a wrong password", "GET", "/", answer("WRONGPASS invalid username-password pair"), 503, "Redis refuses this dashboard", true, ""},
+		{"a record that can't be decoded", "GET", "/", errors.New("the record of x.example.com: invalid character"), 500, "The data can't be read", false, ""},
+		{"an action whose page can't be found out", "POST", "/domains/app1/x.example.com/verify", refused, 503, "Redis doesn't answer", false, "/domains/app1/x.example.com"},
+		{"an action without a confirmation", "POST", "/apps/app1/pause", &actionError{"Pause app app1", "/apps/app1", refused}, 503, "Not confirmed", false, "/apps/app1"},
+		{"an action that is refused", "POST", "/apps/app1/check", &actionError{"Check domains", "/apps/app1", fmt.Errorf("%w: x", enqueue.ErrInvalid)}, 422, "Refused", false, "/apps/app1"},
+		{"a record of a newer release", "GET", "/", tasks.ErrNewer, 500, "Only a newer pilotsync can show this", false, ""},
+	} {
+		page := (&pageServer{}).errorFor(httptest.NewRequest(test.method, test.path, http.NoBody), test.err)
+		if page.Status != test.status || page.Heading != test.heading || page.Back != test.back || strings.Contains(page.Remedy, "reloads itself") != test.reloads {
+			t.Errorf("%s: %+v", test.name, page)
+		}
+		if strings.Contains(page.Remedy, "lost") {
+			t.Errorf("%s promises what the page can't know: %s", test.name, page.Remedy)
+		}
+	}
+}
