@@ -31,6 +31,7 @@ func funcMap() template.FuncMap {
 		"appRows":    func(now time.Time, apps []ledger.App) appRows { return appRows{now, apps} },
 		"firstApps":  func(apps []string) firstOf[string] { return newFirstOf(maxNotices, apps) },
 		"writeLabel": writeLabel,
+		"auditLabel": auditLabel,
 		"markOf":     markOf,
 		"addForm":    func(app string) addPage { return addPage{App: app} },
 		"join":       func(lines []string) string { return strings.Join(lines, "\n") },

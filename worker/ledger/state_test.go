@@ -99,7 +99,7 @@ func client(t *testing.T, addr string) *redis.Client {
 var forReaders = []string{"index", "latest", "waiting", "expiry", "renew_by", "shown", "writes", "events"}
 
 // agendaKeys have a test of their own.
-var agendaKeys = []string{visitsKey, marksKey, changedKey, namesKey, namedKey}
+var agendaKeys = []string{visitsKey, marksKey, changedKey, namesKey, namedKey, auditKey}
 
 // timed are the fields with times of Redis's clock.
 var timed = []string{"until", "landing"}
