@@ -70,6 +70,11 @@ func (h *verifyHandler) handle(ctx context.Context, t *asynq.Task) error {
 		return taskerr.RetryAfter(time.Until(v.DueAt), fmt.Errorf("attempt %d for %s is due at %s; Redis has %s",
 			v.Attempt, v.Domain, v.DueAt.Format(time.RFC3339), now.Format(time.RFC3339)))
 	}
+	if v.By != "" && v.Attempt == 1 {
+		if err := h.ledger.AuditVerification(ctx, v); err != nil {
+			return err
+		}
+	}
 	if v.Recheck {
 		return h.verifier.recheck(ctx, v, view.Record, clock)
 	}

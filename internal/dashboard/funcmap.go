@@ -29,6 +29,7 @@ func funcMap() template.FuncMap {
 		"appRows":    func(now time.Time, apps []ledger.App) appRows { return appRows{now, apps} },
 		"firstApps":  func(apps []string) firstOf[string] { return newFirstOf(maxNotices, apps) },
 		"writeLabel": writeLabel,
+		"auditLabel": auditLabel,
 		"markOf":     markOf,
 		"works":      func(v ledger.View) bool { return v.State == tasks.Done && len(v.Record.Problems()) == 0 },
 		"addForm":    func(app string) addPage { return addPage{App: app} },

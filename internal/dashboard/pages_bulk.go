@@ -81,7 +81,7 @@ var bulkID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 // bulk shows how far an action on many domains is. It reads only these domains.
 func (p *pageServer) bulk(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("id")
-	unknown := &notFound{"This action isn't stored any more. The domains' histories have its results."}
+	unknown := &notFound{"This action isn't stored any more. The domains' histories have its results, and /audit has its requests."}
 	if !bulkID.MatchString(id) {
 		return unknown
 	}

@@ -37,7 +37,9 @@ type fakeLedger struct {
 	requests   []enqueue.Request
 	verified   []string
 	bulk       ledger.Bulk // the last one
-	checked    []string    // by whom, and the domain
+	audit      ledger.AuditQuery
+	requested  []ledger.AuditEntry
+	checked    []string // by whom, and the domain
 	results    []tasks.CheckResult
 	checkErr   error
 }
@@ -141,6 +143,11 @@ func (s *fakeLedger) Views(_ context.Context, at []ledger.Position) (found []led
 	return found, s.err
 }
 
+func (s *fakeLedger) Audit(_ context.Context, q ledger.AuditQuery) ([]ledger.AuditEntry, *ledger.AuditPosition, error) {
+	s.audit = q
+	return s.requested, &ledger.AuditPosition{Seq: 5, App: "app1"}, s.err
+}
+
 // fakeQueues are queues in which nothing changes.
 type fakeQueues struct {
 	queues      []queue
@@ -172,7 +179,7 @@ func newPagesOver(t *testing.T, s *fakeLedger, reader Reader, q fakeQueues, user
 		t.Fatal(err)
 	}
 	p := &pageServer{
-		reader: reader, enqueuer: s, bulks: s, exports: newQuota(maxExports, maxExportsEach), operator: s, queues: q, listCache: newListCache(nil), files: files, templates: newPageTemplates(), version: "test",
+		reader: reader, enqueuer: s, bulks: s, audits: s, exports: newQuota(maxExports, maxExportsEach), operator: s, queues: q, listCache: newListCache(nil), files: files, templates: newPageTemplates(), version: "test",
 		now: func() time.Time { return noon }, log: testLog(t.Output()).WithField("test", t.Name()),
 		requireAct: (&Dashboard{}).requireAct, fresh: &freshness{},
 	}

@@ -62,6 +62,7 @@ type pageServer struct {
 	enqueuer   Enqueuer
 	bulks      bulkStore
 	exports    *quota
+	audits     auditReader
 	operator   Operator
 	queues     queueReader
 	listCache  *listCache
@@ -82,7 +83,7 @@ func (s *Dashboard) registerPages(mux *http.ServeMux) {
 	shared := newSharedLedger(s.ctx, s.ledger, fresh)
 	queues := newSharedQueues(s.ctx, newQueueInspector(s.cfg.Redis), fresh)
 	p := &pageServer{
-		reader: shared, fresh: fresh, enqueuer: s.enqueuer, bulks: s.ledger, exports: newQuota(maxExports, maxExportsEach), operator: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
+		reader: shared, fresh: fresh, enqueuer: s.enqueuer, bulks: s.ledger, audits: s.ledger, exports: newQuota(maxExports, maxExportsEach), operator: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
 		hub: newHub(s.ctx, fresh, snapshotReader{shared, queues}.take), requireAct: s.requireAct, now: time.Now,
 		version: s.cfg.Version, base: basePath(s.cfg.BasePath), log: s.log, templates: newPageTemplates(),
 	}
@@ -99,6 +100,7 @@ func (p *pageServer) register(mux *http.ServeMux) {
 	page("GET /domains", p.domains)
 	mux.HandleFunc("GET /domains/export", p.export)
 	page("GET /bulk/{id}", p.bulk)
+	page("GET /audit", p.audit)
 	page("GET /domains/{app}/{domain}", p.domain)
 	act := func(pattern string, limit time.Duration, h func(http.ResponseWriter, *http.Request) error) {
 		mux.HandleFunc(pattern, p.requireAct(p.handle(limit, func(w http.ResponseWriter, r *http.Request) error {

@@ -87,6 +87,9 @@
 //	pilotsync:{agenda}:domains_complete
 //	                         string  when the former had all domains (ms); workers that don't know
 //	                                 the agenda may have added others since
+//	pilotsync:{agenda}:audit zset    the last requests for domains (JSON), by order number
+//	pilotsync:{agenda}:bulk:ID
+//	                         string  which domains a user's action on many is about (JSON)
 //	pilotsync:{agenda}:actions
 //	                         zset    ServerPilot's actions that a worker is to read (JSON), by when (ms)
 //	pilotsync:recoverer      string  when the recoverer last began (ms)

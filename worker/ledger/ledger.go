@@ -84,7 +84,7 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, entry list
 	if err := l.agenda.mark(ctx, app, time.Time{}); err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
 	}
-	recorded, err := l.recordNamed(ctx, app, change.Domain, keys, change.Domain, kind, change.Seq, encode(change), newLineCodec(app, change.Domain).encode(entry), HistoryKept)
+	recorded, err := l.recordNamed(ctx, auditOf(change), keys, change.Domain, kind, change.Seq, encode(change), newLineCodec(app, change.Domain).encode(entry), HistoryKept)
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
 	}

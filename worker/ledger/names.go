@@ -36,12 +36,11 @@ func (a Agenda) NamesIncomplete(oldRecoverer time.Time) bool {
 	return !namesComplete(a.complete, oldRecoverer)
 }
 
-// recordNamed runs the script record, after it added the name of its domain. On one node that
-// takes one round trip.
-func (l *Ledger) recordNamed(ctx context.Context, app, domain string, keys []string, args ...any) (*redis.Cmd, error) {
-	add := func(r redis.Scripter) *redis.Cmd {
-		return l.addNames.EvalSha(ctx, r, []string{namesKey, namedKey}, domain, app)
-	}
+// recordNamed runs the script record, after it added the name of its domain, and the request to the
+// audit. On one node that takes one round trip.
+func (l *Ledger) recordNamed(ctx context.Context, request AuditEntry, keys []string, args ...any) (*redis.Cmd, error) {
+	nameKeys, nameArgs := []string{namesKey, namedKey, auditKey}, []any{request.Domain, request.App, request.Seq, encode(request), AuditKept}
+	add := func(r redis.Scripter) *redis.Cmd { return l.auditName.EvalSha(ctx, r, nameKeys, nameArgs...) }
 	var added, recorded *redis.Cmd
 	if _, oneNode := l.rdb.(*redis.Client); oneNode {
 		_, _ = l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -52,10 +51,10 @@ func (l *Ledger) recordNamed(ctx context.Context, app, domain string, keys []str
 		added = add(l.rdb)
 	}
 	if redis.HasErrorPrefix(added.Err(), "NOSCRIPT") {
-		added = l.addNames.Eval(ctx, l.rdb, []string{namesKey, namedKey}, domain, app)
+		added = l.auditName.Eval(ctx, l.rdb, nameKeys, nameArgs...)
 	}
 	if err := added.Err(); err != nil {
-		return nil, fmt.Errorf("add it to the index of names: %w", err) // a retry records it again
+		return nil, fmt.Errorf("add it to the index of names and the audit: %w", err) // a retry records it again
 	}
 	if recorded == nil || redis.HasErrorPrefix(recorded.Err(), "NOSCRIPT") {
 		recorded = l.record.Run(ctx, l.rdb, keys, args...)

@@ -124,9 +124,9 @@
       if (summary) summary.textContent = apps ? `${apps} app${apps > 1 ? "s" : ""}` : "All apps";
       load(location.href);
     };
-    form.addEventListener("change", ({ target }) => target.type === "text" && search());
+    form.addEventListener("change", ({ target }) => (target.type === "text" || target.type === "date") && search());
     form.addEventListener("input", (e) => {
-      if (e.target.type === "text") return; // the id of an app is no id before it is complete
+      if (e.target.type === "text" || e.target.type === "date") return; // the id of an app is no id before it is complete
       clearTimeout(typing);
       typing = setTimeout(search, e.target.type === "search" ? 150 : 0);
     });

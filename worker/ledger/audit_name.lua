@@ -1,0 +1,12 @@
+-- Adds the name of a requested change to the index of names, and the request to the audit.
+-- A repeated request changes nothing.
+-- Returns 1.
+local names, named, audit = KEYS[1], KEYS[2], KEYS[3]
+local domain, app, seq, request, kept = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+
+if redis.call('ZADD', names, 0, domain .. ' ' .. app) == 1 then
+  redis.call('HINCRBY', named, app, 1)
+end
+redis.call('ZADD', audit, seq, request)
+redis.call('ZREMRANGEBYRANK', audit, 0, -kept - 1)
+return 1
