@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 )
 
@@ -40,7 +41,7 @@ type exportedDomain struct {
 func exportOf(v ledger.View) exportedDomain {
 	d := exportedDomain{Domain: v.Domain, Unicode: v.Domain, State: string(v.State), Cause: string(v.Cause.Code), Reason: v.Reason, Remedy: v.Remedy(), App: v.AppID,
 		SiteID: v.Record.SiteID, Requested: inUTC(&v.Record.RequestedAt), Changed: inUTC(&v.UpdatedAt), NextCheck: inUTC(v.NextCheck())}
-	if name := unicodeName(v.Domain); name != "" {
+	if name := tasks.UnicodeName(v.Domain); name != "" {
 		d.Unicode = name
 	}
 	if v.Pending != nil {
