@@ -62,11 +62,11 @@ func (c *Client) sendChunk(ctx context.Context, app string, some []int, changes 
 	}
 	first, err := c.run(ctx, app, len(some), args)
 	if err != nil {
-		what := fmt.Sprintf("%s of %s", changes[some[0]].taskType, changes[some[0]].payload.Domain)
+		description := fmt.Sprintf("%s of %s", changes[some[0]].taskType, changes[some[0]].payload.Domain)
 		if more := len(some) - 1; more > 0 {
-			what += fmt.Sprintf(" and %d more", more)
+			description += fmt.Sprintf(" and %d more", more)
 		}
-		return fmt.Errorf("%s to app %s: %w", what, app, err)
+		return fmt.Errorf("%s to app %s: %w", description, app, err)
 	}
 	for n, i := range some {
 		receipts[i].Seq = first + int64(n)

@@ -113,8 +113,8 @@ func (a *actionReader) dropUnneeded(ctx context.Context, due []ledger.PendingAct
 }
 
 // readOne reads an action once the account's rate limit allows it, or leaves it to the next pass if
-// that is too late. The call continues when the pass ends, but ends with ctx: the next worker makes it
-// again.
+// that is too late. The call continues when the pass ends, but ends with ctx: the next worker makes
+// it again.
 func (a *actionReader) readOne(ctx, pass context.Context, client *registry.Client, action ledger.PendingAction, now time.Time) error {
 	taken, err := taskerr.Await(pass, func() (bool, error) {
 		if err := client.VerifyReady(pass, action.App, false); err != nil {

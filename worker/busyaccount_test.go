@@ -28,7 +28,7 @@ func TestVerificationsOfManyAppsEndAtALowRate(t *testing.T) {
 	for _, app := range apps {
 		f.awaitState(app, "shop.example.com", tasks.Done)
 	}
-	for _, app := range apps { // a sync, and a verification with another after AutoSSL
+	for _, app := range apps { // by a sync, a verification, and for the name that they share
 		if n := f.sim.Calls(app, simulator.ReadApp); n > 5 {
 			t.Errorf("app %s was read %d times, want 5 at most", app, n)
 		}

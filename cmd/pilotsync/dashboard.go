@@ -74,13 +74,13 @@ func withoutDashboard(set config.Dashboard) string {
 }
 
 // openPort opens an address; it returns nil for an empty one.
-func openPort(variable, addr, what, takes string) (net.Listener, error) {
+func openPort(variable, addr, service, takes string) (net.Listener, error) {
 	if addr == "" {
 		return nil, nil
 	}
 	l, err := listen.TCP(addr)
 	if err != nil {
-		return nil, fmt.Errorf("%s (--%s) is %q, where %s can't be served; it takes %s: %w", variable, config.FlagOf(variable), addr, what, takes, err)
+		return nil, fmt.Errorf("%s (--%s) is %q, where %s can't be served; it takes %s: %w", variable, config.FlagOf(variable), addr, service, takes, err)
 	}
 	return l, nil
 }
@@ -88,11 +88,11 @@ func openPort(variable, addr, what, takes string) (net.Listener, error) {
 // serve answers until ctx ends.
 func (d *servedDashboard) serve(ctx context.Context) error {
 	serving, ctx := errgroup.WithContext(ctx)
-	start := func(l net.Listener, h http.Handler, what string) {
+	start := func(l net.Listener, h http.Handler, started string) {
 		if l == nil {
 			return
 		}
-		d.log.Infof(what, l.Addr())
+		d.log.Infof(started, l.Addr())
 		serving.Go(func() error { return dashboard.Serve(ctx, l, h, stdlog.New(warnings{d.log}, "", 0)) })
 	}
 	start(d.pages, d.dashboard.Handler(), "the dashboard is at http://%s"+d.basePath+"/")

@@ -106,15 +106,15 @@ func evaluateMemory(n node) Result {
 	if err != nil || limitErr != nil {
 		return warning(CheckMemory, unseen("INFO", "how much memory Redis uses", n.infoErr), "Make sure that Redis has memory left; 50,000 domains need some 100 MiB.")
 	}
-	what := "maxmemory"
+	limitName := "maxmemory"
 	if limit == 0 {
-		what = "of the machine; maxmemory isn't set"
+		limitName = "of the machine; maxmemory isn't set"
 		if limit, err = strconv.ParseInt(n.info["total_system_memory"], 10, 64); err != nil || limit <= 0 {
 			return ok(CheckMemory, fmt.Sprintf("Redis uses %s; maxmemory isn't set", mebibytes(used)))
 		}
 	}
 	percent := used * 100 / limit
-	detail := fmt.Sprintf("Redis uses %s of %s (%d %%, %s)", mebibytes(used), mebibytes(limit), percent, what)
+	detail := fmt.Sprintf("Redis uses %s of %s (%d %%, %s)", mebibytes(used), mebibytes(limit), percent, limitName)
 	const remedy = "Give Redis more memory, or take other data out of it: when it is full it takes no more changes."
 	switch {
 	case percent >= memoryFailure:
@@ -194,10 +194,10 @@ func rounded(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
-// unseen says what couldn't be checked, and why.
-func unseen(command, what string, err error) string {
+// unseen says which fact couldn't be checked, and why.
+func unseen(command, fact string, err error) string {
 	if err != nil {
-		return fmt.Sprintf("%s could not be checked: Redis refuses %s: %v", what, command, err)
+		return fmt.Sprintf("%s could not be checked: Redis refuses %s: %v", fact, command, err)
 	}
-	return fmt.Sprintf("%s could not be checked: Redis's answer to %s doesn't have it", what, command)
+	return fmt.Sprintf("%s could not be checked: Redis's answer to %s doesn't have it", fact, command)
 }

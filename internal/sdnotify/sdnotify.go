@@ -49,8 +49,8 @@ func New(lookup func(string) (string, bool)) (Notifier, error) {
 // Ready reports that the service works, after its start or a reload.
 func (n Notifier) Ready() error { return n.send("READY=1\nSTATUS=working") }
 
-// Waiting reports what the start waits for, for `systemctl status`.
-func (n Notifier) Waiting(what string) error { return n.send("STATUS=waiting for " + what) }
+// Waiting reports on which service the start waits, for `systemctl status`.
+func (n Notifier) Waiting(service string) error { return n.send("STATUS=waiting for " + service) }
 
 // Reloading reports that the configuration is read again. Ready must follow, even after
 // an error. Type=notify-reload requires the time in the message.

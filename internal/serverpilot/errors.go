@@ -78,14 +78,14 @@ type Error struct {
 // Error names the call, the app, the status, the message and the cause. Operators
 // read it on the dashboard and in reasons.
 func (e *Error) Error() string {
-	what := strings.TrimSpace(e.Op + " " + e.App) // "read app ID", "read server ID", "read apps"
+	call := strings.TrimSpace(e.Op + " " + e.App) // "read app ID", "read server ID", "read apps"
 	if e.Op == OpSetDomains || e.Op == OpEnableAutoSSL {
-		what = e.Op + " of app " + e.App
+		call = e.Op + " of app " + e.App
 	}
 	if e.Status != 0 {
-		what += fmt.Sprintf(" (status %d)", e.Status)
+		call += fmt.Sprintf(" (status %d)", e.Status)
 	}
-	parts := []string{what}
+	parts := []string{call}
 	if e.Message != "" {
 		parts = append(parts, e.Message)
 	}

@@ -102,8 +102,8 @@ func (c *Cache) AwaitSharedCall(ctx context.Context, app string) (*registry.Clie
 // A turn returns the client of an app's account once the account's rate limit allows a call.
 type turn func(context.Context) (*registry.Client, error)
 
-// awaitCall is the turn of a further call, which waits. It comes before the first calls of others: a
-// verification that gave its slot back would have to begin again.
+// awaitCall is the turn of a further call, which waits. It comes before the first calls of others:
+// a verification that gave its slot back would have to begin again.
 func (c *Cache) awaitCall(app string) turn {
 	return func(ctx context.Context) (*registry.Client, error) {
 		client, err := c.registry.Client(app)

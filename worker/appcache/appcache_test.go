@@ -19,7 +19,8 @@ import (
 )
 
 // newCache is a cache whose entries are good for an hour, and counts ServerPilot's answers. The
-// account has the apps app1 and late; its rate is so many calls a second by the returned Redis's clock.
+// account has the apps app1 and late; its rate is so many calls a second by the returned Redis's
+// clock.
 func newCache(t *testing.T, rate int) (c *Cache, answers *atomic.Int32, mini *miniredis.Miniredis) {
 	t.Helper()
 	answers = &atomic.Int32{}

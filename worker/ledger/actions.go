@@ -66,8 +66,8 @@ func (l *Ledger) DueActions(ctx context.Context) (due []PendingAction, now time.
 	return due, now, nil
 }
 
-// TakeAction removes an action from those that are to be read. It reports whether the caller removed
-// it: several workers may find an action due, and only one reads it.
+// TakeAction removes an action from those that are to be read. It reports whether the caller
+// removed it: several workers may find an action due, and only one reads it.
 func (l *Ledger) TakeAction(ctx context.Context, a PendingAction) (bool, error) {
 	n, err := l.rdb.ZRem(ctx, actionsKey, encode(a)).Result()
 	if err != nil {
@@ -76,7 +76,8 @@ func (l *Ledger) TakeAction(ctx context.Context, a PendingAction) (bool, error) 
 	return n == 1, nil
 }
 
-// SetAction records what ServerPilot said of an action, unless the action of a later write is recorded.
+// SetAction records what ServerPilot said of an action, unless the action of a later write is
+// recorded.
 func (l *Ledger) SetAction(ctx context.Context, a PendingAction, status serverpilot.ActionStatus) error {
 	if err := l.agenda.touch(ctx, a.App); err != nil {
 		return err

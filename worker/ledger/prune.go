@@ -32,9 +32,10 @@ type endedDomains struct {
 }
 
 // Prune removes all records of domains that were removed or rejected and haven't changed for the
-// time keep. It reads a page of the app's domains, and reports whether more is left. A pruned domain
-// is as unknown as before its first request. The app's floor rises to the greatest order number of
-// a pruned domain. From then on a change of an unknown domain is recorded only if it is later.
+// time keep. It reads a page of the app's domains, and reports whether more is left. A pruned
+// domain is as unknown as before its first request. The app's floor rises to the greatest order
+// number of a pruned domain. From then on a change of an unknown domain is recorded only if it is
+// later.
 //
 // A domain stays while a plan may need it: if a name of it is owned, is in flight or has a
 // tombstone, and if it is the www form of a domain that the ledger has.

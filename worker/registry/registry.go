@@ -211,8 +211,8 @@ func (c *Client) MayTrySync(app string, urgent bool) error {
 	return notReady(app, c.Limiter.SyncDelay(app, urgent), nil)
 }
 
-// MayVerify returns a [taskerr.NotReadyError] while other apps' verifications are first. It doesn't ask
-// Redis.
+// MayVerify returns a [taskerr.NotReadyError] while other apps' verifications are first. It doesn't
+// ask Redis.
 func (c *Client) MayVerify(app string, urgent bool) error {
 	return notReady(app, c.Limiter.VerifyDelay(app, urgent), nil)
 }

@@ -130,8 +130,8 @@ type Group struct {
 	shares map[string]*Share
 }
 
-// Enter is [Share.Enter] of the key's share, or [Share.Await] if there is no other key. Postponed isn't
-// called while limited returns true: then more slots wouldn't help the key's tasks.
+// Enter is [Share.Enter] of the key's share, or [Share.Await] if there is no other key. Postponed
+// isn't called while limited returns true: then more slots wouldn't help the key's tasks.
 func (g *Group) Enter(ctx context.Context, key string, alone bool, limited func() bool) (leave func(), err error) {
 	g.mu.Lock()
 	s := g.shares[key]

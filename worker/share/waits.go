@@ -29,8 +29,8 @@ func (w *Waits) Add(since, until time.Time) {
 	w.tasks = append(w.tasks, added)
 }
 
-// Longest returns the longest wait of the tasks that aren't back yet, from when they asked for a slot
-// until they are handed out again; 0 if all are back.
+// Longest returns the longest wait of the tasks that aren't back yet, from when they asked for a
+// slot until they are handed out again; 0 if all are back.
 func (w *Waits) Longest() (longest time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -37,8 +37,8 @@ type Sender struct {
 	log     *logrus.Entry
 }
 
-// NewSender returns a Sender. observe is called after each request, with one of [Results]. Events that
-// wait for a slot of their endpoint are added to waits. The caller must close rdb.
+// NewSender returns a Sender. observe is called after each request, with one of [Results]. Events
+// that wait for a slot of their endpoint are added to waits. The caller must close rdb.
 func NewSender(rdb redis.UniversalClient, observe func(result string, took time.Duration), waits *share.Waits, log *logrus.Entry) *Sender {
 	return &Sender{rdb: rdb, client: newClient(), observe: observe, waits: waits, log: log}
 }
