@@ -11,7 +11,7 @@ import (
 
 // ErrMissing is wrapped by the error of a producer whose user of Redis may run functions only,
 // while Redis lacks them. A retry may succeed once a worker has loaded them.
-var ErrMissing = errors.New("Redis lacks the functions of this release of pilotsync, and its user may not run scripts: start a worker of this release or a later one, which loads them")
+var ErrMissing = errors.New("the functions of this release of pilotsync are missing in Redis, and its user may not run scripts: start a worker of this release or a later one, which loads them")
 
 // Runner runs scripts: as functions, or as scripts where Redis has no functions. It is safe for
 // concurrent use.
