@@ -26,6 +26,7 @@ if KEYS[2] then
   local time = call('TIME')
   seconds, micros = time[1], time[2]
   local now, last = math.max(seconds * 1000000 + micros, 1e15), tonumber(call('GET', KEYS[2]) or '0') or 0
+  local isNew = last == 0 -- a new app, or a Redis that lost its data
   local newest = redis.pcall('GET', (string.gsub(KEYS[2], ':seq$', ':newest')))
   if type(newest) ~= 'table' then
     newest = tonumber(newest or '0')
@@ -38,7 +39,7 @@ if KEYS[2] then
   if first + count - 1 >= 2 ^ 53 then
     return redis.error_reply('ERR order numbers of ' .. KEYS[2] .. ' have reached 2^53; was the clock wrong by centuries?')
   end
-  if last == 0 then -- a new app, or a Redis that lost its data
+  if isNew then
     call('SADD', 'asynq:queues', ARGV[1])
   end
   call('SET', KEYS[2], format('%.0f', first + count - 1))
