@@ -7,7 +7,9 @@
   const statusLight = document.getElementById("live");
   document.documentElement.classList.add("js");
 
-  // selectorOf finds the focused element again after its surroundings were replaced.
+  // selectorOf finds the focused element again after its surroundings were replaced. One without id
+  // and address is found by its place among all that can be used.
+  const usable = "a[href], button, input, select, textarea, summary, [tabindex]";
   const selectorOf = (el) => el.id ? "#" + CSS.escape(el.id)
     : el.getAttribute("href") ? `a[href="${CSS.escape(el.getAttribute("href"))}"]` : "";
 
@@ -30,11 +32,13 @@
       if (!next || next.innerHTML === now.innerHTML && next.className === now.className) continue;
       if (now.querySelector("details[open] form")) continue; // the user is about to act
       const focus = now.contains(document.activeElement) ? selectorOf(document.activeElement) : "";
+      const place = [...now.querySelectorAll(usable)].indexOf(document.activeElement);
       const scrolled = [...now.querySelectorAll(".scroll, .diff")].map((el) => [el.scrollLeft, el.scrollTop]);
       now.className = next.className;
       now.replaceChildren(...document.adoptNode(next).childNodes);
       now.querySelectorAll(".scroll, .diff").forEach((el, i) => scrolled[i] && el.scrollTo(...scrolled[i]));
-      if (focus) now.querySelector(focus)?.focus({ preventScroll: true });
+      const again = focus && now.querySelector(focus) || now.querySelectorAll(usable)[place];
+      again?.focus({ preventScroll: true });
     }
     document.title = doc.title;
     countSelected();
