@@ -98,7 +98,7 @@ func TestAnExportThatFailsIsNotTakenAsComplete(t *testing.T) {
 	t.Parallel()
 	s := &manyDomains{n: 2345, fails: 1}
 	h := newPagesOver(t, &s.fakeLedger, s, fakeQueues{}, User{"bob", View})
-	checkAnswer(t, sendRequest(h, "GET", "/domains/export?format=csv", nil), http.StatusServiceUnavailable, "redis is gone")
+	checkAnswer(t, sendRequest(h, "GET", "/domains/export?format=csv", nil), http.StatusInternalServerError, "redis is gone")
 	s.fails = 4
 	func() {
 		defer func() {

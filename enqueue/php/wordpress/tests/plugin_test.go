@@ -704,7 +704,7 @@ func repeatedEvents(f *fixture) {
 		}
 	}
 	log := strings.Join(f.do().Log, "\n")
-	for _, line := range []string{"domain-hook.example.com error pilotsync: rejected: because", "domain-unknown.example.com info pilotsync: done: because"} {
+	for _, line := range []string{"domain-hook.example.com error pilotsync: Rejected: because", "domain-unknown.example.com info pilotsync: Done: because"} {
 		if !strings.Contains(log, line) {
 			f.t.Errorf("the log lacks %q", line)
 		}
@@ -760,7 +760,7 @@ func endToEnd(f *fixture) {
 	harness.AwaitTrue(f.t, "better.example.com to be done", func() bool {
 		s := f.do()
 		return s.Domains["better.example.com"] == "done secure" && slices.ContainsFunc(s.Log, func(line string) bool {
-			return strings.HasPrefix(line, "domain-better.example.com info pilotsync: done")
+			return strings.HasPrefix(line, "domain-better.example.com info pilotsync: Done")
 		})
 	})
 	harness.AwaitTrue(f.t, "the old name to be removed from the list", func() bool { return !slices.Contains(f.sim.List(app), "good.example.com") })

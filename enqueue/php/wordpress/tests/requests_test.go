@@ -249,7 +249,7 @@ func alreadyDone(f *fixture) {
 	defer stop()
 	f.do(step{"do_action", "wu_add_domain", domain, 2})
 	harness.AwaitTrue(f.t, "the domain to be done without a mapping", func() bool {
-		return strings.Contains(lastOf(f.do().Log, "domain-"+domain), "pilotsync: done")
+		return strings.Contains(lastOf(f.do().Log, "domain-"+domain), "pilotsync: Done")
 	})
 	f.do(step{"map", domain})
 	harness.AwaitTrue(f.t, "its new mapping to be done", func() bool { return f.do().Domains[domain] == "done secure" })

@@ -76,7 +76,7 @@ func servedSitesStayServed(f *fixture) {
 			}
 			if line := "domain-" + live; c.state != tasks.Done {
 				log := f.do().Log
-				if last := lastOf(log, line); !strings.HasSuffix(last, "pilotsync: "+string(c.state)+": because. The site is still served, in stage done.") {
+				if last := lastOf(log, line); !strings.HasSuffix(last, "pilotsync: "+c.state.Name()+": because. The site is still served, in stage done.") {
 					f.t.Errorf("%s: the domain's log ends with %q", version, last)
 				}
 			}
@@ -218,7 +218,7 @@ func resyncLive(f *fixture) {
 		if out, err := f.cli(args...); err != nil {
 			f.t.Fatalf("wp pilotsync %q prints %q (%v)", args, out, err)
 		}
-		ends := map[string]string{names[0]: "done", names[1]: "failed", names[2]: "done-without-ssl"}
+		ends := map[string]string{names[0]: "Done", names[1]: "DNS failed", names[2]: "No certificate"}
 		harness.AwaitTrue(f.t, "each domain to come to its end", func() bool {
 			for _, name := range names {
 				if got := f.visit("https://" + name); got != "served" {
