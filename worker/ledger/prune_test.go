@@ -105,6 +105,9 @@ func TestWhatEndedLongAgoIsPruned(t *testing.T) {
 		for _, domain := range want {
 			delete(kept, domain)
 			for _, k := range rdb.Keys(ctx, "*").Val() {
+				if k == auditKey { // the last ten thousand requests, however old
+					continue
+				}
 				if text := dumped(t, rdb, k); strings.Contains(text, `"`+domain) || strings.Contains(text, " "+domain) || strings.HasSuffix(k, ":"+domain) {
 					t.Errorf("%s has %s after it was pruned: %s", k, domain, text)
 				}
