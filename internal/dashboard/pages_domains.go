@@ -230,14 +230,11 @@ func (d domainsPage) Pages() int {
 // Number is the number of this page.
 func (d domainsPage) Number() int { return d.search.Page }
 
-// find returns a page of the domains of a search.
-func (p *pageServer) find(ctx context.Context, apps []ledger.App, s search) (ledger.Page, error) {
+// query returns a search as a query of the ledger. It reads the index of names if a text was typed.
+func (p *pageServer) query(ctx context.Context, apps []ledger.App, s search) (ledger.Query, error) {
 	text, cause := s.text()
 	among, err := p.names.among(ctx, apps, text)
-	if err != nil {
-		return ledger.Page{}, err
-	}
-	return p.reader.Find(ctx, apps, ledger.Query{Apps: s.Apps, States: s.States, Cause: cause, Snoozed: s.Snoozed, Among: among, After: s.After, Limit: domainsPerPage})
+	return ledger.Query{Apps: s.Apps, States: s.States, Cause: cause, Snoozed: s.Snoozed, Among: among, After: s.After, Limit: domainsPerPage}, err
 }
 
 func (p *pageServer) domains(w http.ResponseWriter, r *http.Request) error {
@@ -250,7 +247,11 @@ func (p *pageServer) domains(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if body.Page, err = p.find(r.Context(), apps, s); err != nil {
+	q, err := p.query(r.Context(), apps, s)
+	if err != nil {
+		return err
+	}
+	if body.Page, err = p.reader.Find(r.Context(), apps, q); err != nil {
 		return err
 	}
 	body.Causes = s.causeOptions(apps)

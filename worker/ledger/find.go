@@ -24,6 +24,9 @@ type Query struct {
 	// Among are the domains to choose from, sorted by name, then by app, as [Ledger.Names] returns
 	// them; nil for all.
 	Among []Position
+	// Stable sorts by app and name only, or with Among by name and app. So a domain whose state changes
+	// isn't missed by a caller that reads all pages.
+	Stable bool
 	// After is the end of the previous page; nil for the first page.
 	After *Cursor
 	Limit int // domains on a page, at least 1
@@ -67,8 +70,11 @@ func (l *Ledger) Find(ctx context.Context, apps []App, q Query) (Page, error) {
 	return l.findByState(ctx, apps, q)
 }
 
-// filters reports whether the query depends on what the domains' records say.
-func (q Query) filters() bool { return q.Cause != nil || q.Snoozed }
+// filters reports whether only a domain's record says whether it matches.
+func (q Query) filters() bool { return q.ofCause() || q.Stable && len(q.States) > 0 }
+
+// ofCause reports whether the query is for domains with a cause, or a snooze.
+func (q Query) ofCause() bool { return q.Cause != nil || q.Snoozed }
 
 // count returns how many domains in a state an app may have for the query.
 func (q Query) count(a App, state tasks.State) int {
@@ -76,7 +82,7 @@ func (q Query) count(a App, state tasks.State) int {
 		return 0
 	}
 	switch {
-	case a.Uncounted > 0 || !q.filters():
+	case a.Uncounted > 0 || !q.ofCause():
 		return a.Counts[state]
 	case q.Snoozed && q.Cause != nil:
 		return a.SnoozedCauses[*q.Cause][state]
@@ -90,7 +96,7 @@ func (q Query) count(a App, state tasks.State) int {
 func (q Query) matches(v View) bool {
 	return (len(q.States) == 0 || slices.Contains(q.States, v.State)) &&
 		(q.Cause == nil || slices.Contains(v.Codes(), *q.Cause)) &&
-		(!q.filters() || q.Snoozed == (v.Snooze != nil))
+		(!q.ofCause() || q.Snoozed == (v.Snooze != nil))
 }
 
 // part is the domains of one app in one state, after one of them.
@@ -104,6 +110,18 @@ type part struct {
 // parts returns the parts that may have some of the results, in their order, and how many results
 // there are on all pages.
 func (q Query) parts(apps []App) (all []part, total int) {
+	if q.Stable {
+		for _, a := range apps {
+			n := 0
+			for _, state := range tasks.StatesByUrgency() {
+				n += q.count(a, state)
+			}
+			if n > 0 {
+				all, total = append(all, part{app: a.ID, n: n}), total+n
+			}
+		}
+		return all, total
+	}
 	for _, state := range tasks.StatesByUrgency() {
 		for _, a := range apps {
 			if n := q.count(a, state); n > 0 {
@@ -142,7 +160,7 @@ func (l *Ledger) findByState(ctx context.Context, apps []App, q Query) (page Pag
 	if q.filters() {
 		size = filteredAtOnce
 	}
-	info := readerInfo(apps, q.filters())
+	info := readerInfo(apps, q.ofCause())
 	var cursors []Cursor
 	for len(rest) > 0 && len(page.Views) <= q.Limit && page.Next == nil {
 		some, enough := 0, len(page.Views)

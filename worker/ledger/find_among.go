@@ -28,8 +28,8 @@ func (l *Ledger) findAmong(ctx context.Context, apps []App, q Query) (Page, erro
 			among, of[p.App] = append(among, p), true
 		}
 	}
-	info := readerInfo(apps, q.filters())
-	if len(among) <= fewDomains && len(of) <= fewOfApps {
+	info := readerInfo(apps, q.ofCause())
+	if !q.Stable && len(among) <= fewDomains && len(of) <= fewOfApps {
 		return l.findAmongFew(ctx, among, info, q)
 	}
 	return l.walk(ctx, among, info, q)
@@ -66,7 +66,7 @@ func (l *Ledger) findAmongFew(ctx context.Context, among []Position, info map[st
 // page that finds too few ends where it was.
 func (l *Ledger) walk(ctx context.Context, among []Position, info map[string]appInfo, q Query) (page Page, err error) {
 	rest := among
-	if page.Total = len(among); len(q.States) > 0 || q.filters() {
+	if page.Total = len(among); len(q.States) > 0 || q.ofCause() {
 		page.Total = -1
 	}
 	if q.After != nil {
