@@ -6,6 +6,7 @@ func scaleMeasures() []measure {
 		{"background", "Idle workers, against the number of apps", background, counts},
 		{"checks", "The hourly and the daily check of what works", checks, counts},
 		{"readers", "What readers cost: scrapes, dashboard, command line", readers, counts},
+		{"search", "Searches of the dashboard among 50,000 domains", search, counts},
 		{"firststart", "A worker's first start with many apps", firstStart, counts},
 		{"takeover", "Work of a killed worker, with many apps", takeover, waits},
 		{"leftovers", "What removed domains and finished tasks cost", leftovers, counts},

@@ -42,7 +42,7 @@ type appsShowCmd struct {
 
 // Help is shown under the command's own --help.
 func (*appsShowCmd) Help() string {
-	return fmt.Sprintf(`Shows each app's domains by state, and how many of the %d names that a list can have are used. It also shows the waiting changes with the oldest one's age, the list's last write, the app's trouble, and the operator who paused it. A disconnected server and names without a certificate on a list of more than %d are trouble, too. The command reads Redis only, so it works without a worker and needs no key.
+	return fmt.Sprintf(`Shows each app's domains by state, and how many of the %d names that a list can have are used. It also shows the waiting changes with the oldest one's age, the list's last write, the app's trouble, and the operator who paused it. A disconnected server, domains that wait for a person, and names without a certificate on a list of more than %d are trouble, too. The command reads Redis only, so it works without a worker and needs no key.
 
 Examples:
 
@@ -79,7 +79,12 @@ type appStatus struct {
 	// DryRun is what a dry run would have written; absent if a sync wrote since.
 	DryRun *appDryRun `json:"dry_run,omitempty"`
 
+	// NeedsAttention counts the domains that wait for a person, by cause; a domain counts for each of
+	// its causes. Snoozed ones, and those without any, are left out.
+	NeedsAttention map[tasks.Code]int `json:"needs_attention"`
+
 	lastWrite *ledger.LastWrite // for the table
+	attention []tasks.Code      // the keys of NeedsAttention, that of the most domains first
 }
 
 type appTrouble struct {
@@ -176,6 +181,12 @@ func appStatusOf(app ledger.App) appStatus {
 			a.Domains[state] = n
 		}
 	}
+	a.NeedsAttention = map[tasks.Code]int{}
+	attention := app.Attention()
+	for code := range attention {
+		a.NeedsAttention[code] = attention.Of(code)
+	}
+	a.attention = attention.Sorted()
 	if t := app.Failure; t != nil {
 		a.Trouble = &appTrouble{t.Reason, t.Blocked, t.Since.UTC()}
 	}
@@ -205,8 +216,8 @@ func appTable(apps []appStatus, now time.Time) *terminal.Table {
 	return t
 }
 
-// describeTrouble says what keeps the app's changes from taking effect, and which names have no
-// certificate; empty for nothing.
+// describeTrouble says what keeps the app's changes from taking effect, which names have no
+// certificate, and why domains wait for a person; empty for nothing.
 func (a appStatus) describeTrouble() string {
 	var all []string
 	if a.Disconnected != nil {
@@ -230,6 +241,9 @@ func (a appStatus) describeTrouble() string {
 	}
 	if a.Action != nil && a.Action.Status == serverpilot.ActionError {
 		all = append(all, fmt.Sprintf("ServerPilot's action %s ended with errors", a.Action.ID))
+	}
+	for _, code := range a.attention {
+		all = append(all, fmt.Sprintf("%d × %s", a.NeedsAttention[code], code.Label()))
 	}
 	return strings.Join(all, "; ")
 }

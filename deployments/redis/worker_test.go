@@ -85,13 +85,20 @@ func wholeWay(t *testing.T, g *guarded) {
 	ask(enqueue.Request{AppID: "app1", Domain: "shop.example.com", Remove: true})
 	awaitState(t, l, "app1", "shop.example.com", tasks.Removed)
 
-	for _, path := range []string{"/", "/apps", "/apps/app1", "/domains", "/domains?q=sh&state=done", "/domains/app1/nodns.example.com", "/metrics", "/readyz",
+	for _, path := range []string{"/", "/apps", "/apps/app1", "/domains", "/domains?q=op&state=done", "/domains?cause=DNSMissing", "/domains?snoozed=1", "/domains?q=site:12", "/domains/app1/nodns.example.com", "/metrics", "/readyz",
 		"/asynqmon/", "/asynqmon/api/queues", "/asynqmon/api/queue_stats", "/asynqmon/api/servers", "/asynqmon/api/redis_info", "/asynqmon/api/queues/domains",
 		"/asynqmon/api/queues/domains/completed_tasks", "/asynqmon/api/queues/lists/pending_tasks", "/asynqmon/api/queues/events/retry_tasks",
 		"/asynqmon/api/queues/ssl/scheduled_tasks", "/asynqmon/api/queues/domains/archived_tasks", "/asynqmon/api/queues/domains/active_tasks"} {
 		if status := request(t, page, http.MethodGet, path); status != http.StatusOK {
 			t.Errorf("GET %s: %d", path, status)
 		}
+	}
+	failed, _, err := l.Domain(t.Context(), "app1", "nodns.example.com")
+	if err == nil {
+		err = errors.Join(l.Snooze(t.Context(), failed, ledger.Snooze{By: "ada", At: time.Now()}), l.EndSnooze(t.Context(), "app1", failed.Domain))
+	}
+	if err != nil {
+		t.Errorf("snooze a domain: %v", err)
 	}
 	for _, path := range []string{"/domains/app1/nodns.example.com/verify", "/domains/app1/shop.example.com/add"} {
 		if status := request(t, page, http.MethodPost, path); status != http.StatusOK { // after its redirect

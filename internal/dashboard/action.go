@@ -107,6 +107,10 @@ func confirmation(action string) string {
 		return "Addition requested. A worker adds the domain to the list, and this page updates itself."
 	case "remove":
 		return "Removal requested. A worker removes the domain from the list, and this page updates itself."
+	case "snooze":
+		return "Snoozed. The domain no longer needs attention, and is checked as before."
+	case "wake":
+		return "The snooze has ended. The domain needs attention again."
 	case "additions":
 		return "Additions requested. A worker adds the domains to the list, and this page updates itself."
 	case "pause":

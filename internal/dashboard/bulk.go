@@ -186,11 +186,18 @@ func (p *pageServer) eachFound(ctx context.Context, query string, f func([]ledge
 	if err != nil {
 		return err
 	}
-	q := s.query()
-	q.Limit, q.After = foundAtOnce, nil
+	apps, err := p.reader.AppStates(ctx)
+	if err != nil {
+		return err
+	}
+	q, err := p.query(ctx, apps, s)
+	if err != nil {
+		return err
+	}
+	q.Limit, q.After, q.Stable = foundAtOnce, nil, true
 	for {
 		limited, cancel := context.WithTimeout(ctx, readLimit)
-		page, err := p.reader.Find(limited, q)
+		page, err := p.reader.Find(limited, apps, q)
 		cancel()
 		if err != nil {
 			return err

@@ -27,7 +27,7 @@ type manyDomains struct {
 	reads   int
 }
 
-func (s *manyDomains) Find(_ context.Context, q ledger.Query) (ledger.Page, error) {
+func (s *manyDomains) Find(_ context.Context, _ []ledger.App, q ledger.Query) (ledger.Page, error) {
 	s.largest = max(s.largest, q.Limit)
 	if s.reads++; s.reads == s.fails {
 		return ledger.Page{}, errors.New("redis is gone")
@@ -42,7 +42,7 @@ func (s *manyDomains) Find(_ context.Context, q ledger.Query) (ledger.Page, erro
 		page.Views = append(page.Views, inState(fmt.Sprintf("n%d.example.com", i), tasks.Done))
 	}
 	if from+q.Limit < s.n {
-		page.Next = &ledger.Position{App: "app1", Domain: fmt.Sprintf("n%d.example.com", from+q.Limit-1)}
+		page.Next = &ledger.Cursor{Position: ledger.Position{App: "app1", Domain: fmt.Sprintf("n%d.example.com", from+q.Limit-1)}}
 	}
 	return page, nil
 }
@@ -136,8 +136,8 @@ type blockedFind struct {
 	entered, leave chan struct{}
 }
 
-func (s *blockedFind) Find(ctx context.Context, q ledger.Query) (ledger.Page, error) {
+func (s *blockedFind) Find(ctx context.Context, apps []ledger.App, q ledger.Query) (ledger.Page, error) {
 	s.entered <- struct{}{}
 	<-s.leave
-	return s.fakeLedger.Find(ctx, q)
+	return s.fakeLedger.Find(ctx, apps, q)
 }

@@ -24,6 +24,7 @@ func funcMap() template.FuncMap {
 		"sentence":   sentence,
 		"unicode":    tasks.UnicodeName,
 		"plural":     plural,
+		"attention":  func(a ledger.App) attention { return attentionOf([]ledger.App{a}, a.ID) },
 		"room":       listUsage,
 		"tilesOf":    func(a ledger.App) []tile { return nonEmptyTiles(tiles([]ledger.App{a})) },
 		"appRows":    func(now time.Time, apps []ledger.App) appRows { return appRows{now, apps} },
@@ -101,12 +102,6 @@ func plural(n int, one, many string) string {
 		return one
 	}
 	return many
-}
-
-// statesByUrgency returns all states; those that need an operator come first.
-func statesByUrgency() []tasks.State {
-	return []tasks.State{tasks.Failed, tasks.Rejected, tasks.DoneWithoutSSL, tasks.Pending,
-		tasks.CheckingDNS, tasks.CheckingSSL, tasks.Done, tasks.Removed}
 }
 
 func domainPath(v ledger.View) string { return pathOf(v.AppID, v.Domain) }

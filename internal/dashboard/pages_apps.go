@@ -71,7 +71,7 @@ func parseAppsQuery(q url.Values) (appsPage, error) {
 func (a *appsPage) fill(apps []ledger.App) {
 	part := strings.ToLower(a.Text)
 	apps = slices.DeleteFunc(apps, func(app ledger.App) bool { return !strings.Contains(strings.ToLower(app.ID), part) })
-	slices.SortStableFunc(apps, byUrgency)
+	sortByUrgency(apps)
 	a.Total = len(apps)
 	a.Number = min(a.Number, a.Pages())
 	from := (a.Number - 1) * pageSize
@@ -92,11 +92,17 @@ func (p *pageServer) apps(w http.ResponseWriter, r *http.Request) error {
 	return p.render(w, r, http.StatusOK, "apps", layoutData{Title: "Apps", Section: "/apps", Reload: 10, Body: body})
 }
 
-// byUrgency orders blocked apps and those of a disconnected server first, then failing ones,
-// then paused ones, then those with a warning of their last write. Equal ones are ordered by the
-// size of their list.
-func byUrgency(a, b ledger.App) int {
-	return cmp.Or(urgency(a)-urgency(b), b.Listed-a.Listed, cmp.Compare(a.ID, b.ID))
+// sortByUrgency sorts blocked apps and those of a disconnected server first, then failing ones, then
+// paused ones, then those with a warning of their last write, then those with domains that need a
+// person. Equal ones are ordered by the size of their list.
+func sortByUrgency(apps []ledger.App) {
+	ranks := make(map[string]int, len(apps))
+	for _, a := range apps {
+		ranks[a.ID] = urgency(a)
+	}
+	slices.SortStableFunc(apps, func(a, b ledger.App) int {
+		return cmp.Or(ranks[a.ID]-ranks[b.ID], b.Listed-a.Listed, cmp.Compare(a.ID, b.ID))
+	})
 }
 
 func urgency(a ledger.App) int {
@@ -109,6 +115,8 @@ func urgency(a ledger.App) int {
 		return 2
 	case a.ActionWarning() != nil:
 		return 3
+	case len(a.Attention()) > 0:
+		return 4
 	}
-	return 4
+	return 5
 }

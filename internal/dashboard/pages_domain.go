@@ -28,6 +28,8 @@ type domainPage struct {
 	CanVerify    bool
 	CanAdd       bool
 	CanRemove    bool
+	Snooze       *ledger.Snooze // nil if none holds
+	Now          time.Time
 }
 
 // CertificateRefused reports whether browsers refuse the domain's last certificate, or the server
@@ -35,6 +37,12 @@ type domainPage struct {
 func (d domainPage) CertificateRefused() bool {
 	return d.Record.Certificate != nil && d.Record.State != tasks.Done && d.Record.IsProblem()
 }
+
+// Seen is what the form to snooze says that its user has seen.
+func (d domainPage) Seen() string { return seenTrouble(d.View) }
+
+// NextWeek is the day that the form suggests.
+func (d domainPage) NextWeek() string { return d.Now.AddDate(0, 0, 7).Format(time.DateOnly) }
 
 // CertificateExpires reports whether the certificate should have been renewed by now.
 func (d domainPage) CertificateExpires(now time.Time) bool {
@@ -70,7 +78,10 @@ func (p *pageServer) domain(w http.ResponseWriter, r *http.Request) error {
 	if body.History, err = p.reader.History(ctx, app, domain); err != nil {
 		return err
 	}
-	body.Reason = sentence(view.Reason)
+	if body.Snooze, err = p.reader.SnoozeOf(ctx, view); err != nil {
+		return err
+	}
+	body.Reason, body.Now = sentence(view.Reason), p.now()
 	body.Records = recordsOf(view)
 	body.CanVerify = canVerify(view)
 	body.CanAdd, body.CanRemove = true, view.State != tasks.Removed

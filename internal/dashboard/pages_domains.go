@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -8,8 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"golang.org/x/net/idna"
+	"unicode"
 
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
@@ -29,11 +29,13 @@ var errBadQuery = errors.New("the address is invalid")
 
 // search is a search for domains, as in the page's URL.
 type search struct {
-	Text   string // as typed
-	Apps   []string
-	States []tasks.State
-	After  *ledger.Position
-	Page   int // from 1; only shown, since After decides where the page starts
+	Text    string // as typed
+	Apps    []string
+	States  []tasks.State
+	Cause   string // a code, or noCause; empty for all
+	Snoozed bool
+	After   *ledger.Cursor
+	Page    int // from 1; only shown, since After decides where the page starts
 }
 
 // parseSearch reads a search from the query of a URL. It refuses invalid app ids and states.
@@ -57,8 +59,12 @@ func parseSearch(q url.Values) (search, error) {
 		}
 		s.States = append(s.States, tasks.State(state))
 	}
-	if app, domain, ok := strings.Cut(q.Get("after"), "/"); ok {
-		s.After = &ledger.Position{App: app, Domain: domain}
+	s.Snoozed = q.Get("snoozed") != ""
+	if s.Cause = strings.TrimSpace(q.Get("cause")); s.Cause != "" && !isCause(s.Cause) {
+		return s, fmt.Errorf("%w: cause is %q; it takes a code, such as %s", errBadQuery, s.Cause, tasks.CauseDNSElsewhere)
+	}
+	if after := strings.SplitN(q.Get("after"), "/", 3); len(after) == 3 {
+		s.After = &ledger.Cursor{State: tasks.State(after[0]), Position: ledger.Position{App: after[1], Domain: after[2]}}
 		if n, err := strconv.Atoi(q.Get("page")); err == nil && n > 1 {
 			s.Page = n
 		}
@@ -68,43 +74,51 @@ func parseSearch(q url.Values) (search, error) {
 	return s, nil
 }
 
+// isCause reports whether a text may be the code of a cause. Later releases may have others.
+func isCause(text string) bool {
+	return len(text) <= 60 && !strings.ContainsFunc(text, func(r rune) bool { return r >= 0x80 || !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+}
+
 func dedupe(states []tasks.State) []tasks.State {
 	slices.Sort(states)
 	return slices.Compact(states)
-}
-
-// namePrefix turns what was typed into the beginning of a canonical name. It extracts the
-// host from a URL. It converts international letters to punycode, as far as the beginning of
-// a name allows.
-func namePrefix(text string) string {
-	if _, rest, ok := strings.Cut(text, "://"); ok {
-		text = rest
-	}
-	text, _, _ = strings.Cut(text, "/")
-	text = strings.ToLower(strings.TrimSpace(text))
-	if isASCII(text) {
-		return text
-	}
-	// The punycode of an incomplete last label differs from that of the whole label. The
-	// labels before it are still found.
-	name, err := idna.Lookup.ToASCII(strings.TrimSuffix(text, "."))
-	if err != nil {
-		return text
-	}
-	return name
 }
 
 func isASCII(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 })
 }
 
-// query returns the search as a query of the ledger.
-func (s search) query() ledger.Query {
-	return ledger.Query{Apps: s.Apps, States: s.States, Prefix: namePrefix(s.Text), After: s.After, Limit: domainsPerPage}
+// text returns what was typed without a cause, such as cause:DNSElsewhere, which it returns as code.
+// The code is nil if none was typed or chosen.
+func (s search) text() (text string, code *tasks.Code) {
+	text, cause := s.Text, s.Cause
+	if typed, ok := cutPrefixFold(text, "cause:"); ok {
+		text, cause = "", strings.TrimSpace(typed)
+	}
+	if cause == "" {
+		return text, nil
+	}
+	found := tasks.Code(cause)
+	for _, e := range tasks.Causes() {
+		if strings.EqualFold(string(e.Code), cause) {
+			found = e.Code
+		}
+	}
+	if cause == noCause {
+		found = ""
+	}
+	return text, &found
+}
+
+func cutPrefixFold(s, prefix string) (string, bool) {
+	if len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix) {
+		return s[len(prefix):], true
+	}
+	return s, false
 }
 
 // url returns the URL of the page that starts after a position, or of the first page for nil.
-func (s search) url(after *ledger.Position) string {
+func (s search) url(after *ledger.Cursor) string {
 	q := url.Values{}
 	if s.Text != "" {
 		q.Set("q", s.Text)
@@ -115,8 +129,14 @@ func (s search) url(after *ledger.Position) string {
 	for _, state := range s.States {
 		q.Add("state", string(state))
 	}
+	if s.Cause != "" {
+		q.Set("cause", s.Cause)
+	}
+	if s.Snoozed {
+		q.Set("snoozed", "1")
+	}
 	if after != nil {
-		q.Set("after", after.App+"/"+after.Domain)
+		q.Set("after", string(after.State)+"/"+after.App+"/"+after.Domain)
 		q.Set("page", strconv.Itoa(s.Page+1))
 	}
 	if len(q) == 0 {
@@ -131,6 +151,8 @@ type domainsPage struct {
 	Filters    []filterOption // states
 	AppFilters []filterOption // all apps, or only the selected ones
 	MoreApps   bool           // there are more apps than AppFilters has
+	Causes     []causeOption  // that domains have, and the selected one
+	AllSnoozed int            // snoozed domains
 	ledger.Page
 }
 
@@ -138,6 +160,30 @@ type domainsPage struct {
 type filterOption struct {
 	Value    string
 	Selected bool
+}
+
+// causeOption is a cause to choose.
+type causeOption struct {
+	Value    string
+	Label    string
+	Count    int // of the domains that have it and aren't snoozed
+	Selected bool
+}
+
+// causeOptions returns the causes of the apps' domains, that of the most first.
+func (s search) causeOptions(apps []ledger.App) (options []causeOption) {
+	causes := ledger.CauseCounts{}
+	for _, a := range apps {
+		causes.Add(a.Causes)
+	}
+	_, selected := s.text()
+	if selected != nil && causes[*selected] == nil {
+		causes[*selected] = nil
+	}
+	for _, code := range causes.Sorted() {
+		options = append(options, causeOption{causeOf(code), code.Label(), causes.Of(code), selected != nil && *selected == code})
+	}
+	return options
 }
 
 // State is the option's value as a state.
@@ -166,7 +212,9 @@ func (d domainsPage) Following() string {
 }
 
 // Filtered reports whether the search limits the result.
-func (d domainsPage) Filtered() bool { return d.Text != "" || len(d.Apps) > 0 || len(d.States) > 0 }
+func (d domainsPage) Filtered() bool {
+	return d.Text != "" || len(d.Apps) > 0 || len(d.States) > 0 || d.Cause != "" || d.Snoozed
+}
 
 // Counted reports whether the number of domains is known.
 func (d domainsPage) Counted() bool { return d.Total >= 0 }
@@ -182,21 +230,36 @@ func (d domainsPage) Pages() int {
 // Number is the number of this page.
 func (d domainsPage) Number() int { return d.search.Page }
 
+// query returns a search as a query of the ledger. It reads the index of names if a text was typed.
+func (p *pageServer) query(ctx context.Context, apps []ledger.App, s search) (ledger.Query, error) {
+	text, cause := s.text()
+	among, err := p.names.among(ctx, apps, text)
+	return ledger.Query{Apps: s.Apps, States: s.States, Cause: cause, Snoozed: s.Snoozed, Among: among, After: s.After, Limit: domainsPerPage}, err
+}
+
 func (p *pageServer) domains(w http.ResponseWriter, r *http.Request) error {
 	s, err := parseSearch(r.URL.Query())
 	if err != nil {
 		return err
 	}
 	body := domainsPage{search: s}
-	if body.Page, err = p.reader.Find(r.Context(), s.query()); err != nil {
-		return err
-	}
-	for _, state := range statesByUrgency() {
-		body.Filters = append(body.Filters, filterOption{string(state), slices.Contains(s.States, state)})
-	}
 	apps, err := p.reader.AppStates(r.Context()) // sorted
 	if err != nil {
 		return err
+	}
+	q, err := p.query(r.Context(), apps, s)
+	if err != nil {
+		return err
+	}
+	if body.Page, err = p.reader.Find(r.Context(), apps, q); err != nil {
+		return err
+	}
+	body.Causes = s.causeOptions(apps)
+	for _, a := range apps {
+		body.AllSnoozed += a.Snoozed()
+	}
+	for _, state := range tasks.StatesByUrgency() {
+		body.Filters = append(body.Filters, filterOption{string(state), slices.Contains(s.States, state)})
 	}
 	body.MoreApps = len(apps) > maxAppFilters
 	for _, app := range apps {

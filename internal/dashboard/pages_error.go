@@ -90,6 +90,10 @@ func (e *actionError) page() errorPage {
 		return errorPage{Status: http.StatusUnprocessableEntity, Heading: "Refused", Back: e.back, Cause: cause,
 			Remedy: "A retry won't help, because the request itself is refused."}
 	}
+	if refusedAction(e.err) {
+		return errorPage{Status: http.StatusUnprocessableEntity, Heading: "Refused", Back: e.back, Cause: cause,
+			Remedy: "Nothing was changed. Go back to see the present state."}
+	}
 	return errorPage{Status: http.StatusServiceUnavailable, Heading: "Not confirmed", Back: e.back, Cause: cause,
 		Remedy: "It isn't known whether all of it was done. Go back to see the present state, and try again. A second request is harmless."}
 }

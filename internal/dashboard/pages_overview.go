@@ -19,6 +19,7 @@ const (
 
 // overview is the body of the page /.
 type overview struct {
+	Attention            attention
 	Tiles                []tile
 	Domains              int                 // without the removed ones
 	Disconnected         firstOf[ledger.App] // apps whose server isn't connected to ServerPilot
@@ -135,7 +136,7 @@ func (p *pageServer) overview(w http.ResponseWriter, r *http.Request) error {
 
 // summarize returns the part of the overview that follows from the apps' states.
 func summarize(apps []ledger.App) overview {
-	o := overview{AllApps: len(apps), Tiles: tiles(apps)}
+	o := overview{AllApps: len(apps), Tiles: tiles(apps), Attention: attentionOf(apps, "")}
 	var disconnected, failing, paused, expiring []ledger.App
 	for _, t := range o.Tiles {
 		if t.State != tasks.Removed {
@@ -159,15 +160,28 @@ func summarize(apps []ledger.App) overview {
 			o.Oldest, o.OldestApp = a.Oldest, a.ID
 		}
 	}
+	if o.ExpiringCertificates <= knownToExpire(apps) { // their causes are among the groups, or snoozed
+		o.ExpiringCertificates, expiring = 0, nil
+	}
 	slices.SortStableFunc(failing, func(a, b ledger.App) int {
 		return cmp.Or(urgency(a)-urgency(b), a.Failure.Since.Compare(b.Failure.Since))
 	})
 	slices.SortStableFunc(expiring, func(a, b ledger.App) int { return a.Expiring.First.Compare(b.Expiring.First) })
 	o.Disconnected, o.Failing = newFirstOf(maxNotices, disconnected), newFirstOf(maxNotices, failing)
 	o.Paused, o.Expiring = newFirstOf(maxNotices, paused), newFirstOf(maxNotices, expiring)
-	slices.SortStableFunc(apps, byUrgency)
+	sortByUrgency(apps)
 	o.Apps = apps[:min(len(apps), maxApps)]
 	return o
+}
+
+// knownToExpire returns how many domains have a certificate that ends soon as their cause.
+func knownToExpire(apps []ledger.App) (n int) {
+	for _, code := range []tasks.Code{tasks.CauseCertificateExpiring, tasks.CauseCustomCertificateExpiring, tasks.CauseProxyCertificateExpiring} {
+		for _, a := range apps {
+			n += a.Causes[code][tasks.Done] + a.SnoozedCauses[code][tasks.Done]
+		}
+	}
+	return n
 }
 
 // tiles counts the apps' domains by state, the most urgent state first.
@@ -179,7 +193,7 @@ func tiles(apps []ledger.App) []tile {
 		}
 	}
 	var all []tile
-	for _, state := range statesByUrgency() {
+	for _, state := range tasks.StatesByUrgency() {
 		all = append(all, tile{state, sums[state]})
 	}
 	return all

@@ -31,7 +31,8 @@ type fakeLedger struct {
 
 	mu sync.Mutex // of verified
 
-	paused []string // pauses and resumes of apps
+	paused  []string // pauses and resumes of apps
+	snoozed []ledger.Snooze
 
 	enqueueErr error // of each request
 	requests   []enqueue.Request
@@ -56,7 +57,32 @@ func (s *fakeLedger) AppStates(_ context.Context, ids ...string) ([]ledger.App, 
 	return []ledger.App{{ID: ids[0]}}, s.err
 }
 
-func (s *fakeLedger) Find(context.Context, ledger.Query) (ledger.Page, error) {
+func (s *fakeLedger) Names(context.Context) (names []ledger.Position, err error) {
+	for _, v := range s.views {
+		names = append(names, ledger.Position{Domain: v.Domain, App: v.AppID})
+	}
+	return names, s.err
+}
+
+func (s *fakeLedger) Sites(context.Context, []ledger.App, int64) ([]ledger.Position, error) {
+	return nil, s.err
+}
+
+func (s *fakeLedger) SnoozeOf(_ context.Context, v ledger.View) (*ledger.Snooze, error) {
+	return v.Snooze, s.err
+}
+
+func (s *fakeLedger) Snooze(_ context.Context, v ledger.View, z ledger.Snooze) error {
+	s.snoozed = append(s.snoozed, z)
+	return s.enqueueErr
+}
+
+func (s *fakeLedger) EndSnooze(context.Context, string, string) error {
+	s.snoozed = nil
+	return s.enqueueErr
+}
+
+func (s *fakeLedger) Find(context.Context, []ledger.App, ledger.Query) (ledger.Page, error) {
 	return ledger.Page{Views: s.views, Total: len(s.views)}, s.err
 }
 func (s *fakeLedger) Latest(context.Context, []ledger.App, int) ([]ledger.View, error) {
@@ -179,7 +205,7 @@ func newPagesOver(t *testing.T, s *fakeLedger, reader Reader, q fakeQueues, user
 		t.Fatal(err)
 	}
 	p := &pageServer{
-		reader: reader, enqueuer: s, bulks: s, audits: s, exports: newQuota(maxExports, maxExportsEach), operator: s, queues: q, listCache: newListCache(nil), files: files, templates: newPageTemplates(), version: "test",
+		reader: reader, enqueuer: s, bulks: s, audits: s, exports: newQuota(maxExports, maxExportsEach), operator: s, snoozer: s, names: newNameSearch(t.Context(), reader, &freshness{}), queues: q, listCache: newListCache(nil), files: files, templates: newPageTemplates(), version: "test",
 		now: func() time.Time { return noon }, log: testLog(t.Output()).WithField("test", t.Name()),
 		requireAct: (&Dashboard{}).requireAct, fresh: &freshness{},
 	}

@@ -25,7 +25,10 @@ const (
 // Reader is what the pages read from the ledger; [*ledger.Ledger] in production.
 type Reader interface {
 	AppStates(ctx context.Context, ids ...string) ([]ledger.App, error)
-	Find(ctx context.Context, q ledger.Query) (ledger.Page, error)
+	Find(ctx context.Context, apps []ledger.App, q ledger.Query) (ledger.Page, error)
+	Names(ctx context.Context) ([]ledger.Position, error)
+	Sites(ctx context.Context, apps []ledger.App, site int64) ([]ledger.Position, error)
+	SnoozeOf(ctx context.Context, v ledger.View) (*ledger.Snooze, error)
 	Latest(ctx context.Context, apps []ledger.App, n int) ([]ledger.View, error)
 	Domain(ctx context.Context, app, domain string) (ledger.View, bool, error)
 	Domains(ctx context.Context, app string, names ...string) ([]ledger.View, error)
@@ -55,6 +58,14 @@ type Operator interface {
 
 var _ Operator = operator.Operator{}
 
+// Snoozer snoozes domains; [*ledger.Ledger] in production.
+type Snoozer interface {
+	Snooze(ctx context.Context, v ledger.View, s ledger.Snooze) error
+	EndSnooze(ctx context.Context, app, domain string) error
+}
+
+var _ Snoozer = (*ledger.Ledger)(nil)
+
 // pageServer serves the pages. All state is in Redis, except the poller of the live stream
 // and the lists of ServerPilot, which are cached for a few seconds.
 type pageServer struct {
@@ -64,6 +75,8 @@ type pageServer struct {
 	exports    *quota
 	audits     auditReader
 	operator   Operator
+	snoozer    Snoozer
+	names      *nameSearch
 	queues     queueReader
 	listCache  *listCache
 	hub        *hub
@@ -83,7 +96,7 @@ func (s *Dashboard) registerPages(mux *http.ServeMux) {
 	shared := newSharedLedger(s.ctx, s.ledger, fresh)
 	queues := newSharedQueues(s.ctx, newQueueInspector(s.cfg.Redis), fresh)
 	p := &pageServer{
-		reader: shared, fresh: fresh, enqueuer: s.enqueuer, bulks: s.ledger, audits: s.ledger, exports: newQuota(maxExports, maxExportsEach), operator: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
+		reader: shared, fresh: fresh, snoozer: s.ledger, names: newNameSearch(s.ctx, s.ledger, fresh), enqueuer: s.enqueuer, bulks: s.ledger, audits: s.ledger, exports: newQuota(maxExports, maxExportsEach), operator: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
 		hub: newHub(s.ctx, fresh, snapshotReader{shared, queues}.take), requireAct: s.requireAct, now: time.Now,
 		version: s.cfg.Version, base: basePath(s.cfg.BasePath), log: s.log, templates: newPageTemplates(),
 	}
@@ -113,6 +126,7 @@ func (p *pageServer) register(mux *http.ServeMux) {
 	act("POST /apps/{app}/add", readLimit, p.addDomains)
 	act("POST /apps/{app}/{action}", readLimit, p.actOnApp)
 	act("POST /bulk", bulkLimit, p.actOnDomains)
+	act("POST /domains/{app}/{domain}/snooze", readLimit, p.snoozeDomain)
 	act("POST /domains/{app}/{domain}/{action}", readLimit, p.actOnDomain)
 	mux.HandleFunc("GET /live", p.live)
 	page("/", func(http.ResponseWriter, *http.Request) error {

@@ -21,7 +21,7 @@ func newPageTemplates() *pageTemplates {
 	all := &pageTemplates{map[string]*template.Template{}}
 	for _, name := range []string{"overview", "apps", "app", "add", "domains", "domain", "bulk", "bulk_remove", "audit", "error"} {
 		t := template.New(name).Funcs(funcMap())
-		all.byName[name] = template.Must(t.ParseFS(templates, "templates/layout.html", "templates/parts.html", "templates/"+name+".html"))
+		all.byName[name] = template.Must(t.ParseFS(templates, "templates/layout.html", "templates/parts.html", "templates/attention.html", "templates/"+name+".html"))
 	}
 	return all
 }

@@ -123,7 +123,7 @@ type Agenda struct {
 
 // DueVisits returns the visits that are due.
 func (l *Ledger) DueVisits(ctx context.Context) (Agenda, error) {
-	reply, err := l.dueVisits.Run(ctx, l.rdb, []string{visitsKey, completeKey, namedKey}).StringSlice()
+	reply, err := l.dueVisits.Run(ctx, l.rdb, []string{visitsKey, sitedKey, namedKey}).StringSlice()
 	if err != nil {
 		return Agenda{}, fmt.Errorf("read the agenda: %w", err)
 	}
@@ -160,6 +160,14 @@ func (l *Ledger) PlanVisits(ctx context.Context, readAt time.Time, planned []Pla
 		}
 	}
 	return nil
+}
+
+// flagArg is a condition for a script.
+func flagArg(is bool) string {
+	if is {
+		return "1"
+	}
+	return ""
 }
 
 // timeArg is a time for a script, in ms; empty for none.

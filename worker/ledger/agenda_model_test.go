@@ -84,7 +84,7 @@ func (m *agendaModel) advance(ctx context.Context, d time.Duration) {
 			}
 		}
 	}
-	for _, at := range []string{oldRecovererKey, completeKey} {
+	for _, at := range []string{oldRecovererKey, completeKey, sitedKey} {
 		if m.rdb.Exists(ctx, at).Val() == 1 {
 			m.rdb.IncrBy(ctx, at, move)
 		}

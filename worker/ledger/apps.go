@@ -48,7 +48,14 @@ type App struct {
 	ExpiryDomain string              `json:",omitzero"`
 	Expiring     Expiring            `json:",omitzero"`
 	LastWrite    *LastWrite          `json:",omitzero"` // nil if none is recorded
-	ChangedAt    time.Time           `json:",omitzero"` // when one of its domains last did, by Redis's clock
+	// Causes counts the domains that don't work, or have a warning, by their causes and states. A
+	// domain counts for each of its causes. Snoozed ones aren't among them.
+	Causes CauseCounts `json:",omitzero"`
+	// SnoozedCauses is the same of snoozed domains, and SnoozedCounts is their number by state.
+	SnoozedCauses CauseCounts         `json:",omitzero"`
+	SnoozedCounts map[tasks.State]int `json:",omitzero"`
+	Uncounted     int                 `json:",omitzero"` // domains beyond the first 2,000, whose causes weren't counted
+	ChangedAt     time.Time           `json:",omitzero"` // when one of its domains last did, by Redis's clock
 	// Revision changes whenever a page about the app would; empty if nothing was recorded.
 	Revision string `json:",omitzero"`
 }
@@ -162,7 +169,7 @@ func shownFields() []string {
 
 // decodeSummary decodes what app.lua returns.
 func decodeSummary(id string, reply []any) (s summary, err error) {
-	const values = 14
+	const values = 18
 	if len(reply) != values {
 		return s, fmt.Errorf("%d values were read, want %d", len(reply), values)
 	}
@@ -196,6 +203,13 @@ func decodeSummary(id string, reply []any) (s summary, err error) {
 	s.Expiry, s.ExpiryDomain = parseSeconds(text(7)), text(8)
 	s.Expiring = Expiring{Count: number(9), First: parseSeconds(text(10)), Domain: text(11)}
 	s.Until = parseSeconds(text(12))
+	s.HasCauses, s.Causes, s.SnoozedCauses, s.Uncounted = true, decodeCauses(lists(14)), decodeCauses(lists(15)), number(17)
+	for state, n := range pairs(reply[16]) {
+		if s.SnoozedCounts == nil {
+			s.SnoozedCounts = map[tasks.State]int{}
+		}
+		s.SnoozedCounts[tasks.State(state)], _ = strconv.Atoi(n)
+	}
 	s.LastWrite, err = decodeLastWrite(shown["write"], text(13))
 	return s, err
 }

@@ -64,5 +64,15 @@ func (l *Ledger) Bulk(ctx context.Context, id string) (b Bulk, ok bool, err erro
 // Views returns the domains at some positions, in their order and in one round trip. Unknown ones
 // are left out.
 func (l *Ledger) Views(ctx context.Context, at []Position) ([]View, error) {
-	return l.views(ctx, at, nil)
+	found, err := l.viewsAt(ctx, at, nil)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]View, 0, len(at))
+	for _, p := range at {
+		if v, ok := found[p]; ok {
+			views = append(views, v)
+		}
+	}
+	return views, nil
 }

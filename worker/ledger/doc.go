@@ -3,8 +3,8 @@
 // is woken when it needs a sync, and awake until a sync has left nothing to do.
 //
 // Each change of the ledger is one Lua script in a file of this directory, preceded by
-// prelude.lua. The scripts compare, count and move; Go decides the content of a record, which
-// they don't look into. All times that they compare come from Redis's clock, never from a
+// prelude.lua. The scripts compare, count and move; Go decides the content of a record. Two scripts
+// search its text, for readers: app.lua for causes, work.lua for the site. All times that they compare come from Redis's clock, never from a
 // worker's.
 //
 // An app's keys share its hash tag, so they are in one slot of a Redis Cluster, and one
@@ -66,6 +66,7 @@
 //	pilotsync:{APP}:waiting  zset    domains with a pending change, by since when (ms)
 //	pilotsync:{APP}:expiry   zset    domains that are done, by the end of their certificate (s)
 //	pilotsync:{APP}:renew_by zset    the same, by when the certificate should have been renewed (s)
+//	pilotsync:{APP}:snoozed  hash    domain → who has snoozed it, until when and why (JSON)
 //	pilotsync:{APP}:handover string  identity of the ledger to which a producer handed over
 //	                                 all domains of the app
 //	pilotsync:ledger         hash    id, created (ms): this ledger's identity; before, lost: the
@@ -90,6 +91,9 @@
 //	pilotsync:{agenda}:audit zset    the last requests for domains (JSON), by order number
 //	pilotsync:{agenda}:bulk:ID
 //	                         string  which domains a user's action on many is about (JSON)
+//	pilotsync:{agenda}:sites zset    "DOMAIN APP" of each domain with a WordPress site, by the site's id: a hint, too
+//	pilotsync:{agenda}:sites_complete
+//	                         string  when both had all domains (ms)
 //	pilotsync:{agenda}:actions
 //	                         zset    ServerPilot's actions that a worker is to read (JSON), by when (ms)
 //	pilotsync:recoverer      string  when the recoverer last began (ms)

@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -29,9 +31,9 @@ func oneDomainEach(t *testing.T, rdb *redis.Client, apps int) {
 			t.Fatal(err)
 		}
 		r := record(domain, first)
-		r.State = tasks.Done
+		r.State, r.Cause = tasks.Done, tasks.Cause{Code: tasks.CauseWorks}
 		if i%2 == 1 {
-			r.State = tasks.Failed
+			r.State, r.Cause = tasks.Failed, tasks.Cause{Code: tasks.CauseDNSElsewhere}
 		}
 		if _, err := l.Commit(ctx, lease, listsync.Commit{Outcomes: []listsync.Outcome{{Record: r}}}); err != nil {
 			t.Fatal(err)
@@ -79,16 +81,19 @@ func TestReadersOfAFewDomainsSendFewCommands(t *testing.T) {
 			found, err := l.OwnedByOtherApps(ctx, "another", []string{"shop031.example.com", "www.shop031.example.com"})
 			return len(found), err
 		}, 1},
-		"a page":                   {44, find(Query{Limit: 20}), 20},
-		"a page of a state":        {44, find(Query{Limit: 20, States: []tasks.State{tasks.Failed}}), 20},
-		"a page of other states":   {44, find(Query{Limit: 20, States: []tasks.State{tasks.Done, tasks.Failed, tasks.Removed}}), 20},
-		"no domain of a state":     {3, find(Query{Limit: 20, States: []tasks.State{tasks.Rejected}}), 0},
-		"a later page":             {46, find(Query{Limit: 20, After: &Position{App: "app030", Domain: "shop000.example.com"}}), 20},
-		"a prefix":                 {30, find(Query{Limit: 20, Prefix: "shop"}), 20},
-		"a later page of a prefix": {30, find(Query{Limit: 20, Prefix: "shop", After: &Position{App: "app1", Domain: "shop020.example.com"}}), 20},
-		"a prefix and a state":     {45, find(Query{Limit: 20, Prefix: "shop", States: []tasks.State{tasks.Done}}), 20},
-		"a prefix of one domain":   {8, find(Query{Limit: 20, Prefix: "shop031."}), 1},
-		"a prefix of none":         {6, find(Query{Limit: 20, Prefix: "x"}), 0},
+		"a page":                       {44, find("", Query{Limit: 20}), 20},
+		"a page of a state":            {44, find("", Query{Limit: 20, States: []tasks.State{tasks.Failed}}), 20},
+		"a page of two states":         {44, find("", Query{Limit: 20, States: []tasks.State{tasks.Done, tasks.Removed}}), 20},
+		"no domain of a state":         {3, find("", Query{Limit: 20, States: []tasks.State{tasks.Rejected}}), 0},
+		"a later page":                 {45, find("", Query{Limit: 20, After: &Cursor{tasks.Failed, Position{App: "app003", Domain: "shop021.example.com"}}}), 20},
+		"a page of a cause":            {45, find("", Query{Limit: 20, Cause: code(tasks.CauseDNSElsewhere)}), 20},
+		"no domain of a cause":         {3, find("", Query{Limit: 20, Cause: code(tasks.CauseCAAForbids)}), 0},
+		"no snoozed domain":            {3, find("", Query{Limit: 20, Snoozed: true}), 0},
+		"a part of names":              {26, find("hop", Query{Limit: 20}), 20},
+		"a later page of names":        {26, find("hop", Query{Limit: 20, After: &Cursor{Position: Position{App: "app1", Domain: "shop020.example.com"}}}), 20},
+		"a part of names, and a state": {37, find("hop", Query{Limit: 20, States: []tasks.State{tasks.Done}}), 20},
+		"a part of one name":           {7, find("op031.", Query{Limit: 20}), 1},
+		"a part of no name":            {6, find("nothing", Query{Limit: 20}), 0},
 	}
 
 	for _, apps := range []int{few, many} {
@@ -113,9 +118,21 @@ func TestReadersOfAFewDomainsSendFewCommands(t *testing.T) {
 	}
 }
 
-func find(q Query) func(context.Context, *Ledger) (int, error) {
+// find finds domains whose names have a part, or all for none.
+func find(part string, q Query) func(context.Context, *Ledger) (int, error) {
 	return func(ctx context.Context, l *Ledger) (int, error) {
-		page, err := l.Find(ctx, q)
+		apps, err := l.AppStates(ctx)
+		if err != nil {
+			return 0, err
+		}
+		if part != "" {
+			names, err := l.Names(ctx)
+			if err != nil {
+				return 0, err
+			}
+			q.Among = slices.DeleteFunc(names, func(p Position) bool { return !strings.Contains(p.Domain, part) })
+		}
+		page, err := l.Find(ctx, apps, q)
 		return len(page.Views), err
 	}
 }

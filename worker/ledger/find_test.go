@@ -35,7 +35,8 @@ func TestReadersFindWhatTheLedgerHas(t *testing.T) {
 		seq := int64(first)
 		steps := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) step {
 			return step{app: rapid.SampledFrom(apps).Draw(r, "app"), domain: rapid.SampledFrom(domains).Draw(r, "domain"),
-				kind: rapid.SampledFrom([]string{"add", "remove", "late", "sync", "verify"}).Draw(r, "what"), state: rapid.SampledFrom(tasks.States()[1:]).Draw(r, "state"),
+				kind: rapid.SampledFrom([]string{"add", "remove", "late", "sync", "verify", "snooze", "won't fix"}).Draw(r, "what"), site: rapid.Int64Range(1, 3).Draw(r, "site"),
+				cause: rapid.SampledFrom([]tasks.Code{"", tasks.CauseWorks, tasks.CauseDNSElsewhere, tasks.CauseCAAForbids}).Draw(r, "cause"), warning: rapid.SampledFrom([]tasks.Code{"", tasks.CauseOnTwoApps}).Draw(r, "warning"), state: rapid.SampledFrom(tasks.States()[1:]).Draw(r, "state"),
 				lifetime: rapid.SampledFrom([]int{0, 6, 45, 90}).Draw(r, "lifetime"), left: rapid.IntRange(-1, 30).Draw(r, "left")}
 		}), 10, 60).Draw(r, "steps")
 		for i, s := range steps {
@@ -52,6 +53,8 @@ type step struct {
 	app, domain, kind string
 	state             tasks.State
 	lifetime, left    int // days, of the certificate
+	site              int64
+	cause, warning    tasks.Code
 }
 
 func (s step) take(r *rapid.T, l *Ledger, seq int64) {
@@ -64,9 +67,9 @@ func (s step) take(r *rapid.T, l *Ledger, seq int64) {
 	switch s.kind {
 	case "add", "remove", "late":
 		if s.kind == "late" {
-			seq = first - 10 // superseded by every other change
+			seq, s.site = first-10, 2 // superseded by every other change
 		}
-		c := listsync.Pending{Change: tasks.Change{AppID: s.app, Domain: s.domain, Seq: seq, RequestedAt: start}, Remove: s.kind == "remove", RecordedAt: start}
+		c := listsync.Pending{Change: tasks.Change{AppID: s.app, Domain: s.domain, Seq: seq, SiteID: s.site, RequestedAt: start}, Remove: s.kind == "remove", RecordedAt: start}
 		_, err := l.Record(ctx, c, event(s.kind))
 		fail(err)
 	case "sync": // settles the pending changes of the app
@@ -81,6 +84,10 @@ func (s step) take(r *rapid.T, l *Ledger, seq int64) {
 		for domain, change := range snapshot.Pending {
 			record := snapshot.Records[domain]
 			record.Domain, record.Seq, record.State, record.Certificate = domain, change.Seq, s.state, nil
+			s.explain(&record)
+			if change.SiteID != 0 {
+				record.SiteID = change.SiteID
+			}
 			c.Outcomes = append(c.Outcomes, listsync.Outcome{Record: record, Cause: tasks.Cause{Code: "settled"}})
 		}
 		fail(l.BeginWrite(ctx, lease, listsync.WriteIntent{Added: []string{s.domain}, Size: 7, WorkerID: "w1"}))
@@ -88,6 +95,17 @@ func (s step) take(r *rapid.T, l *Ledger, seq int64) {
 		fail(err)
 		_, err = l.Release(ctx, lease)
 		fail(err)
+	case "snooze", "won't fix":
+		v, ok, err := l.Domain(ctx, s.app, s.domain)
+		fail(err)
+		if !ok || !v.NeedsPerson() {
+			return
+		}
+		snooze := Snooze{WontFix: s.kind == "won't fix", Note: "known", By: "ada", At: start}
+		if s.left > 20 && !snooze.WontFix {
+			snooze.Until = start.UnixMilli() // it has ended
+		}
+		fail(l.Snooze(ctx, v, snooze))
 	case "verify":
 		v, ok, err := l.Domain(ctx, s.app, s.domain)
 		fail(err)
@@ -96,9 +114,19 @@ func (s step) take(r *rapid.T, l *Ledger, seq int64) {
 		}
 		record := v.Record
 		record.State, record.Certificate = s.state, certificate(s.lifetime, s.left)
+		s.explain(&record)
 		_, err = l.CommitVerification(ctx, s.app, v.Record, record, listsync.HistoryEntry{At: start, State: record.State})
 		fail(err)
 	}
+}
+
+// explain gives a record the step's cause and warning.
+func (s step) explain(record *listsync.Record) {
+	var warnings []tasks.Cause
+	if s.warning != "" {
+		warnings = []tasks.Cause{{Code: s.warning}}
+	}
+	record.Explain(tasks.Cause{Code: s.cause, Params: tasks.Params{Message: `it says "cause":"Fake"`}}, warnings...)
 }
 
 func compare(r *rapid.T, l *Ledger, apps []string) {
@@ -109,52 +137,35 @@ func compare(r *rapid.T, l *Ledger, apps []string) {
 		if err != nil {
 			r.Fatal(err)
 		}
-		all = append(all, views...)
-	}
-	for _, prefix := range []string{"", "a", "ab", "p", "zzz"} {
-		for _, states := range [][]tasks.State{nil, {tasks.Pending}, {tasks.Done, tasks.DoneWithoutSSL}} {
-			for _, in := range [][]string{nil, {"app1"}, {"app2", "unknown"}} {
-				var want []Position
-				for _, v := range all {
-					if strings.HasPrefix(v.Domain, prefix) && (states == nil || slices.Contains(states, v.State)) && (in == nil || slices.Contains(in, v.AppID)) {
-						want = append(want, position(v))
-					}
-				}
-				slices.SortFunc(want, func(a, b Position) int {
-					if prefix == "" {
-						return cmp.Or(strings.Compare(a.App, b.App), strings.Compare(a.Domain, b.Domain))
-					}
-					return a.compare(b)
-				})
-				var got []Position
-				q := Query{Apps: in, States: states, Prefix: prefix, Limit: 2}
-				for {
-					page, err := l.Find(ctx, q)
-					if err != nil {
-						r.Fatal(err)
-					}
-					if filtered := prefix != "" && (states != nil || in != nil); page.Total != len(want) && !(filtered && page.Total == -1) {
-						r.Errorf("%+v: %d in all, want %d", q, page.Total, len(want))
-					}
-					for _, v := range page.Views {
-						got = append(got, position(v))
-					}
-					if page.Next == nil || len(got) > len(want) {
-						break
-					}
-					q.After = page.Next
-				}
-				if diff := gocmp.Diff(want, got); diff != "" {
-					r.Errorf("prefix %q, states %v, apps %v (-want +got):\n%s", prefix, states, in, diff)
-				}
+		for i := range views {
+			if views[i].Snooze, err = l.SnoozeOf(ctx, views[i]); err != nil {
+				r.Fatal(err)
 			}
 		}
+		all = append(all, views...)
 	}
-	compareApps(r, l, all)
+	names, err := l.Names(ctx)
+	if err != nil {
+		r.Fatal(err)
+	}
 	states, err := l.AppStates(ctx)
 	if err != nil {
 		r.Fatal(err)
 	}
+	for _, text := range []string{"", "b.ex", "zzz"} {
+		for _, in := range [][]string{nil, {"app1"}, {"app2", "unknown"}} {
+			for _, q := range []Query{{}, {States: []tasks.State{tasks.Pending}}, {States: []tasks.State{tasks.Done, tasks.DoneWithoutSSL}},
+				{Cause: code(tasks.CauseDNSElsewhere)}, {Cause: code(tasks.CauseOnTwoApps), States: []tasks.State{tasks.Done}}, {Snoozed: true}, {Snoozed: true, Cause: code(tasks.CauseDNSElsewhere)}} {
+				q.Apps, q.Limit, q.Stable = in, 2, rapid.Bool().Draw(r, "stable")
+				if text != "" {
+					q.Among = slices.DeleteFunc(slices.Clone(names), func(p Position) bool { return !strings.Contains(p.Domain, text) })
+				}
+				compareFind(r, l, states, all, q, text)
+			}
+		}
+	}
+	compareSites(r, l, states, all)
+	compareApps(r, l, all)
 	latest, err := l.Latest(ctx, states, 100)
 	if err != nil {
 		r.Fatal(err)
@@ -164,12 +175,72 @@ func compare(r *rapid.T, l *Ledger, apps []string) {
 	}
 }
 
+// compareFind compares the pages of a query with all domains.
+func compareFind(r *rapid.T, l *Ledger, states []App, all []View, q Query, text string) {
+	var want, got []Position
+	order := tasks.StatesByUrgency()
+	for _, v := range slices.SortedFunc(slices.Values(all), func(a, b View) int {
+		byState := cmp.Compare(slices.Index(order, a.State), slices.Index(order, b.State))
+		if q.Stable {
+			byState = 0
+		}
+		if text == "" {
+			return cmp.Or(byState, strings.Compare(a.AppID, b.AppID), strings.Compare(a.Domain, b.Domain))
+		}
+		return cmp.Or(byState, position(a).Compare(position(b)))
+	}) {
+		if strings.Contains(v.Domain, text) && q.matches(v) && (q.Apps == nil || slices.Contains(q.Apps, v.AppID)) {
+			want = append(want, position(v))
+		}
+	}
+	for {
+		page, err := l.Find(r.Context(), states, q)
+		if err != nil {
+			r.Fatal(err)
+		}
+		if page.Total != len(want) && (page.Total != -1 || !q.Stable || text == "") {
+			r.Errorf("%+v: %d in all, want %d", q, page.Total, len(want))
+		}
+		for _, v := range page.Views {
+			got = append(got, position(v))
+		}
+		if page.Next == nil || len(got) > len(want) {
+			break
+		}
+		q.After = page.Next
+	}
+	if diff := gocmp.Diff(want, got); diff != "" {
+		r.Errorf("text %q, %+v (-want +got):\n%s", text, q, diff)
+	}
+}
+
+// compareSites compares the domains of sites with all domains.
+func compareSites(r *rapid.T, l *Ledger, states []App, all []View) {
+	for site := int64(1); site <= 3; site++ {
+		var want []Position
+		for _, v := range all {
+			if v.SiteID() == site {
+				want = append(want, position(v))
+			}
+		}
+		slices.SortFunc(want, Position.Compare)
+		got, err := l.Sites(r.Context(), states, site)
+		if err != nil {
+			r.Fatal(err)
+		}
+		if diff := gocmp.Diff(want, got); diff != "" {
+			r.Errorf("site %d (-want +got):\n%s", site, diff)
+		}
+	}
+}
+
 func compareApps(r *rapid.T, l *Ledger, all []View) {
 	states, err := l.AppStates(r.Context())
 	if err != nil {
 		r.Fatal(err)
 	}
 	for _, app := range states {
+		compareCauses(r, app, all)
 		counts, pending, expiry, expiring := map[tasks.State]int{}, 0, time.Time{}, Expiring{}
 		for _, v := range all {
 			if v.AppID != app.ID {
@@ -199,6 +270,28 @@ func compareApps(r *rapid.T, l *Ledger, all []View) {
 		if want := fmt.Sprint(counts, pending, pending > 0, expiry, expiring); got != want {
 			r.Errorf("app %s: got %s, want %s", app.ID, got, want)
 		}
+	}
+}
+
+// compareCauses compares the causes that an app's readers see with its domains.
+func compareCauses(r *rapid.T, app App, all []View) {
+	causes, snoozed, counts := CauseCounts{}, CauseCounts{}, map[tasks.State]int{}
+	for _, v := range all {
+		if v.AppID != app.ID || v.State == tasks.Removed {
+			continue
+		}
+		to := causes
+		if v.Snooze != nil {
+			to = snoozed
+			counts[v.State]++
+		}
+		for _, code := range v.Codes() {
+			to.Add(CauseCounts{code: {v.State: 1}})
+		}
+	}
+	got := fmt.Sprint(app.Causes, app.SnoozedCauses, app.SnoozedCounts, app.Uncounted)
+	if want := fmt.Sprint(causes, snoozed, counts, 0); got != want {
+		r.Errorf("the causes of app %s are %s, want %s", app.ID, got, want)
 	}
 }
 
@@ -283,3 +376,5 @@ func TestWritesHaveTheirChangesAndOutcome(t *testing.T) {
 		})
 	}
 }
+
+func code(c tasks.Code) *tasks.Code { return &c }

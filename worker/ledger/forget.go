@@ -11,7 +11,7 @@ import (
 // lists them; releases up to 0.1.0 also wrote strangers and dry.
 func appKeys(app string) []string {
 	names := []string{"seq", "newest", "seqs", "pending", "since", "domains", "ours", "gone", "due", "watch", "autossl", "autossl_answer", "retried", "sync",
-		"outbox", "events", "told", "writes", "shown", "index", "latest", "waiting", "expiry", "renew_by", "handover", "superseded", "strangers", "dry"}
+		"outbox", "events", "told", "writes", "shown", "index", "latest", "waiting", "expiry", "renew_by", "handover", "snoozed", "superseded", "strangers", "dry"}
 	keys := make([]string, len(names))
 	for i, name := range names {
 		keys[i] = key(app, name)

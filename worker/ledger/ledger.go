@@ -97,9 +97,14 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, entry list
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: wake: %w", kind, change.Domain, app, err)
 	}
 	if reply[0] == "unissued" {
-		return Recorded{Unissued: wake}, nil
+		return Recorded{Unissued: wake}, l.restoreSite(ctx, change)
 	}
 	r := Recorded{Superseded: reply[0] == "superseded", Repeated: reply[0] == "again", Start: reply[2] == "start", Wake: wake}
+	if r.Superseded {
+		if err := l.restoreSite(ctx, change); err != nil {
+			return Recorded{}, err
+		}
+	}
 	if r.Start {
 		// Other changes don't need this: if the app is already awake, an earlier change did
 		// it, or will do it when its task runs again.
@@ -139,8 +144,9 @@ func (l *Ledger) CommitVerification(ctx context.Context, app string, before, aft
 	} else if err := l.agenda.touch(ctx, app); err != nil {
 		return false, fmt.Errorf("record the verification of %s on app %s: %w", before.Domain, app, err)
 	}
+	changed := (View{State: before.State, Record: before}).codesText() != (View{State: after.State, Record: after}).codesText()
 	n, err := l.verified.Run(ctx, l.rdb, keys, before.Domain, before.Version, encode(after), string(after.State),
-		due(after), recheckAt(after), expiry(after), renewBy(after), line, HistoryKept, event).Int()
+		due(after), recheckAt(after), expiry(after), renewBy(after), line, HistoryKept, event, flagArg(changed)).Int()
 	if err != nil {
 		return false, fmt.Errorf("record the verification of %s on app %s: %w", before.Domain, app, err)
 	}

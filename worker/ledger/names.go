@@ -9,16 +9,22 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"pilotsync/worker/listsync"
 )
 
 // The index of names has each domain of each app, so that a domain is found without a look-up in
 // each app. Its keys are in the slot of the agenda. A name is added before its change is recorded.
 // A name of the index is a hint: the app's own keys say whether it has the domain. The recoverer
 // compares an app's number of names with that of its domains every hour, and adds what is missing.
+// The index of sites is added to with it: a hint which domains a site has.
 const (
 	namesKey    = "pilotsync:{agenda}:domains"          // "DOMAIN APP" of each name
 	namedKey    = "pilotsync:{agenda}:named"            // the number of names of each app
 	completeKey = "pilotsync:{agenda}:domains_complete" // when the index last had all domains
+	sitesKey    = "pilotsync:{agenda}:sites"            // "DOMAIN APP" of domains with a WordPress site, by its id
+	// sitedKey is completeKey, as workers set it that know the index of sites.
+	sitedKey = "pilotsync:{agenda}:sites_complete"
 )
 
 // namesAtOnce is how many names one command adds or removes.
@@ -39,7 +45,7 @@ func (a Agenda) NamesIncomplete(oldRecoverer time.Time) bool {
 // recordNamed runs the script record, after it added the name of its domain, and the request to the
 // audit. On one node that takes one round trip.
 func (l *Ledger) recordNamed(ctx context.Context, request AuditEntry, keys []string, args ...any) (*redis.Cmd, error) {
-	nameKeys, nameArgs := []string{namesKey, namedKey, auditKey}, []any{request.Domain, request.App, request.Seq, encode(request), AuditKept}
+	nameKeys, nameArgs := append(indexKeys(), auditKey), []any{request.Domain, request.App, request.Seq, encode(request), AuditKept, siteArg(request.SiteID)}
 	add := func(r redis.Scripter) *redis.Cmd { return l.auditName.EvalSha(ctx, r, nameKeys, nameArgs...) }
 	var added, recorded *redis.Cmd
 	if _, oneNode := l.rdb.(*redis.Client); oneNode {
@@ -95,14 +101,14 @@ func (l *Ledger) CompleteNames(ctx context.Context, works []Work, at time.Time) 
 		var apps []appNames
 		for _, w := range some {
 			if w.Domains > 0 {
-				apps = append(apps, appNames{w.App, w.names})
+				apps = append(apps, appNames{w.App, w.names, w.sites})
 			}
 		}
 		if err := l.setNames(ctx, at, apps); err != nil {
 			return err
 		}
 	}
-	if err := l.rdb.Set(ctx, completeKey, at.UnixMilli(), 0).Err(); err != nil {
+	if err := l.rdb.MSet(ctx, completeKey, at.UnixMilli(), sitedKey, at.UnixMilli()).Err(); err != nil {
 		return fmt.Errorf("record that the index of names is complete: %w", err)
 	}
 	return nil
@@ -137,6 +143,7 @@ func (l *Ledger) named(ctx context.Context, apps []string) (map[string]int, erro
 type appNames struct {
 	app   string
 	names []string
+	sites []string // of each name; empty for none
 }
 
 // addNamesOfPage does so for some apps. It reads their domains by one round trip.
@@ -145,20 +152,42 @@ func (l *Ledger) addNamesOfPage(ctx context.Context, apps []string) error {
 	if err != nil {
 		return err
 	}
-	indexes := make([]*redis.StringSliceCmd, len(apps))
-	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
-		for i, app := range apps {
-			indexes[i] = p.ZRangeByLex(ctx, key(app, "index"), &redis.ZRangeBy{Min: "[ ", Max: "(!"})
-		}
-		return nil
-	}); err != nil {
-		return fmt.Errorf("list the domains of %d apps: %w", len(apps), err)
+	works, err := l.WorkWithNames(ctx, apps...)
+	if err != nil {
+		return err
 	}
 	all := make([]appNames, len(apps))
-	for i, app := range apps {
-		all[i] = appNames{app, indexes[i].Val()}
+	for i, w := range works {
+		all[i] = appNames{w.App, w.names, w.sites}
 	}
 	return l.setNames(ctx, readAt, all)
+}
+
+// restoreSite gives a domain the site in the index that the app's own keys say. A change that wasn't
+// recorded has replaced it.
+func (l *Ledger) restoreSite(ctx context.Context, change listsync.Pending) error {
+	if change.SiteID == 0 {
+		return nil
+	}
+	v, ok, err := l.Domain(ctx, change.AppID, change.Domain)
+	if err != nil || !ok || v.SiteID() == 0 {
+		return err
+	}
+	if err := l.addNames.Run(ctx, l.rdb, indexKeys(), "", v.Domain, v.AppID, siteArg(v.SiteID())).Err(); err != nil {
+		return fmt.Errorf("add %s of app %s to the index of sites: %w", v.Domain, v.AppID, err)
+	}
+	return nil
+}
+
+// indexKeys are the keys of the script that adds names.
+func indexKeys() []string { return []string{namesKey, namedKey, sitesKey} }
+
+// siteArg is the id of a site for that script; empty for none.
+func siteArg(site int64) string {
+	if site == 0 {
+		return ""
+	}
+	return strconv.FormatInt(site, 10)
 }
 
 // setNames adds the domains that apps had at a time to the index, and removes names that they
@@ -171,16 +200,16 @@ func (l *Ledger) setNames(ctx context.Context, readAt time.Time, all []appNames)
 	var args []any
 	for i, a := range all {
 		apps[i] = a.app
-		for _, name := range a.names {
-			args = append(args, name[1:], a.app)
+		for j, name := range a.names {
+			args = append(args, name[1:], a.app, a.sites[j])
 		}
 	}
-	for some := range slices.Chunk(args, 2*namesAtOnce) {
+	for some := range slices.Chunk(args, 3*namesAtOnce) {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := l.addNames.Run(ctx, l.rdb, []string{namesKey, namedKey}, some...).Err(); err != nil {
-			return fmt.Errorf("add %d domains to the index of names: %w", len(some)/2, err)
+		if err := l.addNames.Run(ctx, l.rdb, indexKeys(), append([]any{"NX"}, some...)...).Err(); err != nil {
+			return fmt.Errorf("add %d domains to the index of names: %w", len(some)/3, err)
 		}
 	}
 	named, err := l.named(ctx, apps)
@@ -241,7 +270,7 @@ func (l *Ledger) dropNames(ctx context.Context, app, readAt string, domains []st
 		for _, domain := range some {
 			args = append(args, domain)
 		}
-		if err := l.scripts.removeNames.Run(ctx, l.rdb, []string{namesKey, namedKey, marksKey}, args...).Err(); err != nil {
+		if err := l.scripts.removeNames.Run(ctx, l.rdb, []string{namesKey, namedKey, sitesKey, marksKey}, args...).Err(); err != nil {
 			return fmt.Errorf("remove %d domains of app %s from the index of names: %w", len(some), app, err)
 		}
 	}

@@ -139,7 +139,7 @@ func TestTheIndexOfNamesHasWhatTheAppsHave(t *testing.T) {
 		change := func(t *rapid.T) listsync.Pending {
 			m.seq++
 			c := change(domain(t), m.seq)
-			c.AppID = m.app(t)
+			c.AppID, c.SiteID = m.app(t), 7
 			return c
 		}
 		other := func(t *rapid.T) func() {
@@ -186,12 +186,12 @@ func TestTheIndexOfNamesHasWhatTheAppsHave(t *testing.T) {
 		actions["record and crash"] = func(t *rapid.T) {
 			app := m.app(t)
 			m.must(m.ledger.agenda.mark(ctx, app, time.Time{}))
-			m.must(m.other.addNames.Run(ctx, rdb, []string{namesKey, namedKey}, domain(t), app).Err())
+			m.must(m.other.addNames.Run(ctx, rdb, indexKeys(), "", domain(t), app, "7").Err())
 		}
 		actions["record by an earlier release"] = func(t *rapid.T) { m.recordUnnamed(change(t)) }
 		actions["forget"] = func(t *rapid.T) { m.must(m.ledger.Forget(ctx, m.app(t))) }
 		actions["forget and crash"] = func(t *rapid.T) { rdb.Del(ctx, appKeys(m.app(t))...) }
-		actions["lose the agenda's node"] = func(*rapid.T) { rdb.Del(ctx, namesKey, namedKey, completeKey, marksKey, visitsKey) }
+		actions["lose the agenda's node"] = func(*rapid.T) { rdb.Del(ctx, namesKey, namedKey, completeKey, sitesKey, sitedKey, marksKey, visitsKey) }
 		rt.Repeat(actions)
 
 		// Whatever happened, a recoverer later makes the index what the apps have.
@@ -200,6 +200,14 @@ func TestTheIndexOfNamesHasWhatTheAppsHave(t *testing.T) {
 		m.runRecoverer()
 		if diff := cmp.Diff(m.appNames(), rdb.ZRange(ctx, namesKey, 0, -1).Val()); len(m.appNames()) > 0 && diff != "" {
 			rt.Fatalf("the index of names differs from the apps (-apps +index):\n%s", diff)
+		}
+		for _, name := range m.appNames() {
+			if site := m.siteOf(name); site != 0 && site != rdb.ZScore(ctx, sitesKey, name).Val() {
+				rt.Fatalf("the site of %s is %v in the index, want %v", name, rdb.ZScore(ctx, sitesKey, name), site)
+			}
+		}
+		if sited, named := rdb.ZCard(ctx, sitesKey).Val(), int64(len(m.appNames())); sited > named {
+			rt.Fatalf("the index has the sites of %d domains, and there are %d", sited, named)
 		}
 		counts := map[string]string{}
 		for _, name := range m.appNames() {
@@ -213,6 +221,16 @@ func TestTheIndexOfNamesHasWhatTheAppsHave(t *testing.T) {
 			rt.Fatalf("readers can't rely on it: %v, %v", ok, err)
 		}
 	})
+}
+
+// siteOf returns the site of a name that an app has; 0 for none.
+func (m *namesModel) siteOf(name string) float64 {
+	var domain, app string
+	_, err := fmt.Sscan(name, &domain, &app)
+	m.must(err)
+	v, _, err := m.other.Domain(m.ctx, app, domain)
+	m.must(err)
+	return float64(v.SiteID())
 }
 
 func parseNumber(s string) int64 {

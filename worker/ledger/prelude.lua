@@ -84,6 +84,16 @@ local function emit(last_event, outbox, event)
   redis.call('ZREMRANGEBYSCORE', events, '-inf', integer(at - 3 * 24 * 3600 * 1000000))
 end
 
+-- Ends the snooze of a domain whose state or causes have changed. One that won't be fixed ends only
+-- when the domain works, or is removed. Its key is in the slot of the others.
+local function end_snooze(shown, domain, always)
+  local snoozed = string.sub(shown, 1, -6) .. 'snoozed'
+  local snooze = redis.call('HGET', snoozed, domain)
+  if snooze and (always or not string.find(snooze, '"wont_fix":true', 1, true)) then
+    redis.call('HDEL', snoozed, domain)
+  end
+end
+
 -- Updates the index by which readers and snapshots find domains. It has each domain twice, as "STATE
 -- DOMAIN" and as " DOMAIN", in byte order. So domains with the same state or prefix are
 -- side by side.
@@ -95,7 +105,9 @@ local function set_state(index, latest, shown, domain, state)
       others[#others + 1] = other .. ' ' .. domain
     end
   end
-  redis.call('ZREM', index, unpack(others))
+  if redis.call('ZREM', index, unpack(others)) > 0 then
+    end_snooze(shown, domain, state == 'done' or state == 'removed')
+  end
   redis.call('ZADD', index, 0, ' ' .. domain, 0, state .. ' ' .. domain)
   redis.call('ZADD', latest, now_ms(), domain)
   redis.call('ZREMRANGEBYRANK', latest, 0, -51)

@@ -113,7 +113,11 @@ func TestWhatEndedLongAgoIsPruned(t *testing.T) {
 				}
 			}
 		}
-		page, err := l.Find(ctx, Query{Apps: []string{testApp}, Limit: 50})
+		apps, err := l.AppStates(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page, err := l.Find(ctx, apps, Query{Apps: []string{testApp}, Limit: 50})
 		if err != nil || page.Total != len(kept) {
 			t.Errorf("%d domains are found of %v, %v", page.Total, slices.Sorted(maps.Keys(kept)), err)
 		}

@@ -30,6 +30,8 @@ type View struct {
 	Record listsync.Record
 	// Pending is the pending change, nil if there is none.
 	Pending *listsync.Pending
+	// Snooze holds for the domain; nil for none. Only [Ledger.Find] sets it, if its query asks for it.
+	Snooze *Snooze
 }
 
 // Remedy says what to do, in full sentences; empty if there is nothing to do.

@@ -246,7 +246,7 @@ func TestAllKeysOfAnAppCarryItsHashTag(t *testing.T) {
 	if _, err := l.TryLockRecoverer(ctx, lockInterval); err != nil {
 		t.Fatal(err)
 	}
-	tag, shared := "pilotsync:{"+testApp+"}:", []string{appsKey, lockKey, visitsKey, marksKey, changedKey, summariesKey, namesKey, namedKey, auditKey}
+	tag, shared := "pilotsync:{"+testApp+"}:", []string{appsKey, lockKey, visitsKey, marksKey, changedKey, summariesKey, namesKey, namedKey, auditKey, sitesKey}
 	keys := server.Keys()
 	for _, k := range keys {
 		if len(k) < len(tag) || k[:len(tag)] != tag {

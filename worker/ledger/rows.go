@@ -7,26 +7,6 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// views reads the domains at the given positions, in their order, without those that the
-// ledger doesn't have any more. Quiet apps have no pending change.
-func (l *Ledger) views(ctx context.Context, positions []Position, quiet map[string]bool) ([]View, error) {
-	names := map[string][]string{}
-	for _, p := range positions {
-		names[p.App] = append(names[p.App], p.Domain)
-	}
-	at, _, err := l.rows(ctx, names, quiet)
-	if err != nil {
-		return nil, err
-	}
-	views := make([]View, 0, len(positions))
-	for _, p := range positions {
-		if v, ok := at[p]; ok {
-			views = append(views, v)
-		}
-	}
-	return views, nil
-}
-
 // rows reads domains by app, and the syncFields of those apps that aren't quiet, in one round trip.
 func (l *Ledger) rows(ctx context.Context, names map[string][]string, quiet map[string]bool) (at map[Position]View, syncs map[string]map[string]string, err error) {
 	type answer struct {

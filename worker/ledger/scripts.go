@@ -16,7 +16,7 @@ type scripts struct {
 	verified, wake, renewWake, tryLock, announce, identify, lost,
 	mark, dueVisits, planVisits, work, takeRechecks, compared, snapshot, domain,
 	superseded, checkNumbers, touch, summaries, keepSummaries, app, latest, ended, prune, setAction,
-	addNames, auditName, removeNames, findNames, event *redis.Script
+	addNames, auditName, removeNames, findNames, event, snooze *redis.Script
 }
 
 func newScripts() scripts {
@@ -32,7 +32,7 @@ func newScripts() scripts {
 		work: script("work"), takeRechecks: script("take_rechecks"), compared: script("compared"), snapshot: script("snapshot"),
 		domain: script("domain"),
 		touch:  script("touch"), summaries: script("summaries"), keepSummaries: script("keep_summaries"), setAction: script("set_action"),
-		addNames: script("add_names"), auditName: script("audit_name"), removeNames: script("remove_names"), findNames: script("find_names"),
+		addNames: script("add_names"), auditName: script("audit_name"), removeNames: script("remove_names"), findNames: script("find_names"), snooze: script("snooze"),
 		app: script("app"), latest: script("latest"),
 		superseded: script("superseded"), checkNumbers: script("check_numbers"),
 		ended: script("ended"), prune: script("prune"), event: script("event"),

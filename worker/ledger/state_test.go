@@ -102,7 +102,7 @@ var forReaders = []string{"index", "latest", "waiting", "expiry", "renew_by", "s
 // numberKeys have a test of their own.
 var numberKeys = []string{"newest", "seq"}
 
-var agendaKeys = []string{visitsKey, marksKey, changedKey, namesKey, namedKey, auditKey}
+var agendaKeys = []string{visitsKey, marksKey, changedKey, namesKey, namedKey, auditKey, sitesKey}
 
 // timed are the fields with times of Redis's clock.
 var timed = []string{"until", "landing"}

@@ -33,9 +33,10 @@ const (
 type summary struct {
 	App
 	LeaseEnds time.Time `json:",omitzero"` // by Redis's clock
-	// Until is when a certificate becomes late, which changes the summary; zero for never.
-	Until  time.Time `json:",omitzero"`
-	ReadAt time.Time // or later; by Redis's clock
+	// Until is when a certificate becomes late or a snooze ends, which changes the summary; zero for never.
+	Until     time.Time `json:",omitzero"`
+	ReadAt    time.Time // or later; by Redis's clock
+	HasCauses bool      // false if an earlier release made it
 }
 
 // isValid reports whether a summary whose app has no mark is still that of the app. now is by
@@ -44,7 +45,7 @@ func (s summary) isValid(now, local, oldRecoverer time.Time) bool {
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(s.ID)) // it never fails
 	most := summaryAge + time.Duration(h.Sum32()%uint32(summaryAge/time.Second))*time.Second
-	return (s.Until.IsZero() || local.Before(s.Until)) && now.Sub(s.ReadAt) < most && s.ReadAt.Sub(oldRecoverer) >= UnmarkedFor
+	return s.HasCauses && (s.Until.IsZero() || local.Before(s.Until)) && now.Sub(s.ReadAt) < most && s.ReadAt.Sub(oldRecoverer) >= UnmarkedFor
 }
 
 // summaries is one reading of all summaries, or of those that contain some texts.

@@ -28,7 +28,7 @@ type Work struct {
 	Prune                 bool      // it may have domains that ended long ago, see [Ledger.Prune]
 	Numbers               bool      // its order numbers are to be seen to, see [Ledger.CheckNumbers]
 
-	names []string // each domain behind a space; see [Ledger.WorkWithNames]
+	names, sites []string // each domain behind a space, and its site or ""; see [Ledger.WorkWithNames]
 }
 
 // Work reads the work of apps, by one command an app and a round trip for some hundred.
@@ -57,7 +57,7 @@ func (l *Ledger) readWork(ctx context.Context, apps []string, args ...any) ([]Wo
 func (l *Ledger) workOf(ctx context.Context, apps []string, args []any) ([]Work, error) {
 	replies, err := l.runEach(ctx, l.work, apps, func(app string) []string {
 		return []string{key(app, "sync"), key(app, "pending"), key(app, "due"), key(app, "watch"), key(app, "outbox"), key(app, "dry"), key(app, "index"),
-			key(app, "newest"), key(app, "seq")}
+			key(app, "newest"), key(app, "seq"), key(app, "domains")}
 	}, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the work of %d apps: %w", len(apps), err)
@@ -90,7 +90,8 @@ func decodeWork(app string, reply []any) (w Work, err error) {
 		return w, err
 	}
 	names, _ := reply[16].([]any)
-	w.names = texts(names)
+	sites, _ := reply[17].([]any)
+	w.names, w.sites = texts(names), texts(sites)
 	w.Domains, err = strconv.Atoi(f[13])
 	return w, err
 }
