@@ -176,7 +176,7 @@ func (f *fixture) pages(addr string) {
 	for path, want := range map[string]string{
 		"/": "refused.example.com", "/domains": "shop.example.com", "/domains?q=sh&state=done": "shop.example.com", "/domains/app1/shop.example.com": "www.shop.example.com",
 		"/apps": "app2", "/apps/app1": "byhand.example.org", "/metrics": "pilotsync_", "/healthz": "alive", "/readyz": "",
-		"/asynqmon/": "<html", api + "queues": tasks.QueueDomains, api + "servers": "", api + "redis_info": "", api + "queue_stats": "",
+		"/asynqmon/": "<html", api + "queues": tasks.QueueDomains, api + "servers": "", api + "queue_stats": "",
 		api + "queues/domains/completed_tasks": "shop.example.com", api + "queues/lists/pending_tasks": "", api + "queues/ssl/scheduled_tasks": "",
 		api + "queues/events/archived_tasks": "", api + "queues/domains/active_tasks": "", api + "queues/domains/retry_tasks": "",
 	} {
