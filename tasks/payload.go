@@ -116,6 +116,8 @@ type Verify struct {
 	By string `json:"by,omitempty"`
 	// Recheck is set in the check of a domain whose verification has ended.
 	Recheck bool `json:"watch,omitempty"`
+	// Unanswered: DNS gave no usable answer for one of the domain's names in the last check.
+	Unanswered bool `json:"unanswered,omitempty"`
 
 	V Version `json:"v"`
 }

@@ -23,6 +23,11 @@ type SeenName struct {
 	NoAnswer bool `json:"no_answer,omitempty"`
 }
 
+// Unanswered reports whether DNS gave no usable answer for one of the names.
+func (s *SeenDNS) Unanswered() bool {
+	return s != nil && slices.ContainsFunc(s.Names, func(n SeenName) bool { return n.NoAnswer })
+}
+
 // name returns what was seen of a name; ok is false if it wasn't looked up.
 func (s *SeenDNS) name(name string) (seen SeenName, ok bool) {
 	if s == nil {

@@ -16,6 +16,7 @@ import (
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 	"pilotsync/worker/registry"
+	"pilotsync/worker/share"
 	"pilotsync/worker/taskerr"
 )
 
@@ -27,7 +28,8 @@ type collector struct {
 	ledger   *ledger.Ledger
 	enqueuer followup.Enqueuer
 	checker  *certcheck.Checker
-	attempts int // limit, unless the domain's last addition has its own
+	patience *share.Bound // of names whose DNS is waited for, by app
+	attempts int          // limit, unless the domain's last addition has its own
 	dryRun   bool
 	log      *logrus.Entry
 }
@@ -58,14 +60,14 @@ func (c *collector) collect(ctx context.Context, v tasks.Verify, r listsync.Reco
 		}
 		facts.Expected, facts.DisconnectedSince = settings.Expected.With(server.LastAddress), server.DisconnectedSince()
 	}
-	c.probe(ctx, facts)
+	c.probe(ctx, v, facts)
 	// A disconnected server would not get the setting.
 	if facts.DisconnectedSince.IsZero() && facts.AutoSSL.CanEnable() && facts.NeedsCertificate() && ctx.Err() == nil {
 		if facts.AutoSSL, err = c.enableAutoSSL(ctx, v.AppID, facts.AutoSSL); err != nil {
 			return facts, err
 		}
 		if facts.AutoSSL.TurnedOn { // what was seen before it says little now
-			c.probe(ctx, facts)
+			c.probe(ctx, v, facts)
 		}
 	}
 	return facts, ctx.Err() // a canceled probe says nothing
@@ -93,10 +95,17 @@ func (c *collector) addApp(ctx context.Context, facts *certcheck.Facts, app serv
 	return nil
 }
 
-// probe probes the names on the list, in parallel.
-func (c *collector) probe(ctx context.Context, facts certcheck.Facts) {
+// probe probes the names on the list, in parallel. An attempt doesn't wait long for names that
+// gave no answer before. A recheck does: a name may always be slow.
+func (c *collector) probe(ctx context.Context, v tasks.Verify, facts certcheck.Facts) {
 	served := c.registry.Load()
-	names, keys, checker := namesToProbe(facts), served.Keys[facts.App], c.checker.WithProxies(served.Proxies)
+	patience := func() (leave func(), ok bool) {
+		if v.Unanswered && !v.Recheck {
+			return nil, false
+		}
+		return c.patience.Try(v.AppID)
+	}
+	names, keys, checker := namesToProbe(facts), served.Keys[facts.App], c.checker.WithProxies(served.Proxies).WithPatience(patience)
 	probes := make([]certcheck.Probe, len(names))
 	var all sync.WaitGroup
 	for i, name := range names {

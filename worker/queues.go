@@ -29,10 +29,22 @@ const (
 	checkSlots  = 8
 )
 
-// Shares of the slots for verifications; an account leaves half of them to the others.
+// Shares of the slots for verifications; an account leaves half of them to the others. An app
+// whose verifications take long has few slots while most slots are taken.
 const (
 	accountVerifySlots = 32
 	appVerifySlots     = 24
+	slowAppVerifySlots = 6
+	busyVerifySlots    = verifySlots * 3 / 4
+)
+
+// Names whose DNS doesn't answer. Those of the last check have slots of their own, since they come
+// last. Of the others some may be waited for; the rest end early, so that they don't fill the slots.
+const (
+	unansweredSlots    = 16
+	unansweredAppSlots = 4
+	patientNames       = 16
+	patientAppNames    = 8
 )
 
 // shareMaxWait is how long a sync or a verification waits in its slot for its account's or

@@ -232,7 +232,7 @@ func (r *recoverer) enqueueRechecks(ctx context.Context, app string) (next time.
 		return time.Time{}, err
 	}
 	for _, record := range taken.Records {
-		v := tasks.Verify{AppID: app, Domain: record.Domain, Seq: record.CheckSeq, Attempt: 1, DueAt: *record.RecheckAt, Recheck: true}
+		v := followup.NextRecheck(app, record)
 		if err := r.enqueuer.Recheck(ctx, v); err != nil {
 			return time.Time{}, err
 		}

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -23,11 +24,14 @@ const unservedVerifyDelay = time.Minute
 type verifyHandler struct {
 	accounts share.Group // by client id
 	apps     share.Group
-	cache    *appcache.Cache
-	registry *registry.Registry
-	ledger   *ledger.Ledger
-	verifier *verifier
-	stopping <-chan struct{}
+	// unanswered has few slots for names whose DNS gave no answer the last time, so they come
+	// after all others. It is by app; allUnanswered is for all of them.
+	unanswered, allUnanswered share.Group
+	cache                     *appcache.Cache
+	registry                  *registry.Registry
+	ledger                    *ledger.Ledger
+	verifier                  *verifier
+	stopping                  <-chan struct{}
 }
 
 func (h *verifyHandler) handle(ctx context.Context, t *asynq.Task) error {
@@ -43,16 +47,10 @@ func (h *verifyHandler) handle(ctx context.Context, t *asynq.Task) error {
 	if err := h.cache.MayGetApp(v.AppID, !v.Recheck); err != nil {
 		return err
 	}
-	served, limited := h.registry.Load(), client.Limiter.VerificationsLimited
-	for _, enter := range []func() (func(), error){
-		func() (func(), error) { return h.apps.Enter(ctx, v.AppID, len(served.Apps) == 1, limited) },
-		func() (func(), error) { return h.accounts.Enter(ctx, client.ID, served.OneAccount(), limited) },
-	} {
-		leave, err := enter()
-		if err != nil {
-			return err
-		}
-		defer leave()
+	leave, err := h.enter(ctx, v, client)
+	defer leave()
+	if err != nil {
+		return err
 	}
 	select {
 	case <-h.stopping:
@@ -79,6 +77,39 @@ func (h *verifyHandler) handle(ctx context.Context, t *asynq.Task) error {
 		return h.verifier.recheck(ctx, v, view.Record, clock)
 	}
 	return h.verifier.attempt(ctx, v, view.Record, clock)
+}
+
+// enter takes a slot of each group that the verification needs one of. The caller calls leave, also
+// after an error.
+func (h *verifyHandler) enter(ctx context.Context, v tasks.Verify, client *registry.Client) (leave func(), err error) {
+	served, limited := h.registry.Load(), client.Limiter.VerificationsLimited
+	type slot struct {
+		group *share.Group
+		key   string
+	}
+	var needed []slot
+	if v.Unanswered {
+		needed = append(needed, slot{&h.unanswered, v.AppID}, slot{&h.allUnanswered, ""})
+	} else if len(served.Apps) > 1 { // an app that is alone may have all slots
+		needed = append(needed, slot{&h.apps, v.AppID})
+	}
+	if !served.OneAccount() {
+		needed = append(needed, slot{&h.accounts, client.ID})
+	}
+	var taken []func()
+	leave = func() {
+		for _, leave := range slices.Backward(taken) {
+			leave()
+		}
+	}
+	for _, slot := range needed {
+		leaveOne, err := slot.group.Enter(ctx, slot.key, false, limited)
+		if err != nil {
+			return leave, err
+		}
+		taken = append(taken, leaveOne)
+	}
+	return leave, nil
 }
 
 // unserved handles a verification of an app that this worker doesn't serve. If no live worker does,

@@ -134,12 +134,15 @@ func New(cfg Config) (*Worker, error) {
 		outbox: outbox, states: states, metrics: m, dryRun: cfg.DryRun, log: log}
 	verifications := &verifyHandler{
 		accounts: share.Group{Kind: "account", Size: accountVerifySlots, MaxWait: shareMaxWait, Postponed: m.AccountWaits.Add, Stopping: w.stopping},
-		apps:     share.Group{Kind: "app", Size: appVerifySlots, MaxWait: shareMaxWait, Postponed: m.AppWaits.Add, Stopping: w.stopping},
-		cache:    apps,
-		registry: w.registry, ledger: l, stopping: w.stopping, verifier: &verifier{
+		apps:     share.Group{Kind: "app", Size: appVerifySlots, MaxWait: shareMaxWait, Postponed: m.AppWaits.Add, Stopping: w.stopping, Few: slowAppVerifySlots, Busy: busyVerifySlots},
+		// More slots wouldn't help, so nothing counts their waits.
+		unanswered:    share.Group{Kind: "app", Size: unansweredAppSlots, Postponed: func(_, _ time.Time) {}, Stopping: w.stopping},
+		allUnanswered: share.Group{Kind: "names without an answer of DNS", Size: unansweredSlots, Postponed: func(_, _ time.Time) {}, Stopping: w.stopping},
+		cache:         apps,
+		registry:      w.registry, ledger: l, stopping: w.stopping, verifier: &verifier{
 			collector: &collector{
 				apps: apps, shared: shared, registry: w.registry, ledger: l, enqueuer: enqueuer,
-				checker: checker, attempts: len(cfg.SSLDelays), dryRun: cfg.DryRun, log: log,
+				checker: checker, patience: share.NewBound(patientNames, patientAppNames), attempts: len(cfg.SSLDelays), dryRun: cfg.DryRun, log: log,
 			},
 			ledger: l, enqueuer: enqueuer, outbox: outbox, metrics: m, delays: cfg.SSLDelays, workerID: w.id, log: log,
 		}}

@@ -32,7 +32,8 @@ type Config struct {
 	AllowPrivate bool
 	// Proxies are known besides Cloudflare, and are tried before it.
 	Proxies []Proxy
-	// Timeout limits the whole probe of one name; DNS gets half of it at most.
+	// Timeout limits the whole probe of one name; DNS gets half of it at most, and a sixth if
+	// [Checker.WithPatience] refuses more.
 	// 0 or less means 15 s; more than 20 s counts as 20 s.
 	Timeout time.Duration
 	// Now is the clock for certificates' validity; nil means time.Now.
@@ -45,6 +46,8 @@ type Checker struct {
 	// control runs before each connect to a TLS server and can refuse it.
 	control control
 	proxies []Proxy
+	// patience is asked about a name whose DNS hasn't answered; nil for always.
+	patience func() (leave func(), ok bool)
 }
 
 // New returns a Checker; zero fields of cfg get their defaults.
@@ -70,6 +73,15 @@ func New(cfg Config) *Checker {
 func (c *Checker) WithProxies(proxies []Proxy) *Checker {
 	other := *c
 	other.proxies = knownProxies(proxies)
+	return &other
+}
+
+// WithPatience returns a Checker that asks, before it waits longer for the DNS of one name than a
+// sixth of Config.Timeout. If patience returns true, its leave is called at the end of the wait.
+// Otherwise the name counts as unanswered.
+func (c *Checker) WithPatience(patience func() (leave func(), ok bool)) *Checker {
+	other := *c
+	other.patience = patience
 	return &other
 }
 

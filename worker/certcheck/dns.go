@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // resolve fills in the DNS part of the probe.
@@ -16,6 +17,7 @@ func (c *Checker) resolve(ctx context.Context, probe *Probe, expected []netip.Pr
 	// lookups answers, the probe continues with its addresses.
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout/2)
 	defer cancel()
+	defer c.endEarly(ctx, cancel)()
 	r := c.resolver(ctx)
 	// The trailing dot makes the name absolute: search domains don't apply.
 	absolute := probe.Name + "."
@@ -40,7 +42,9 @@ func (c *Checker) resolve(ctx context.Context, probe *Probe, expected []netip.Pr
 	for _, err := range []error{err4, err6} {
 		if err != nil && !isNotFound(err) {
 			probe.DNS, probe.DNSDetail = DNSUnknown, failureText(err)
-			if !isTimeout(err) {
+			if ctx.Err() != nil {
+				probe.DNSDetail = lateAnswer
+			} else if !isTimeout(err) {
 				if loop := c.cnameLoop(ctx, probe.Name); loop != "" {
 					probe.DNS, probe.DNSDetail, probe.Alias = NoAddress, "", loop
 				} else if text, bogus := c.bogus(ctx, probe.Name); bogus {
@@ -51,6 +55,22 @@ func (c *Checker) resolve(ctx context.Context, probe *Probe, expected []netip.Pr
 		}
 	}
 	probe.DNS, probe.Alias = NoAddress, danglingAlias(ctx, r, absolute)
+}
+
+// endEarly cancels a lookup that takes long, unless patience has room for it. The caller calls
+// stop at the end of the lookup, and then cancel.
+func (c *Checker) endEarly(ctx context.Context, cancel context.CancelFunc) (stop func() bool) {
+	if c.patience == nil {
+		return func() bool { return false }
+	}
+	return time.AfterFunc(c.cfg.Timeout/6, func() {
+		leave, ok := c.patience()
+		if !ok {
+			cancel()
+			return
+		}
+		context.AfterFunc(ctx, leave)
+	}).Stop
 }
 
 // classify reports whether all addresses are expected. The unexpected ones come first,
@@ -113,11 +133,13 @@ func isNotFound(err error) bool {
 	return errors.As(err, &dnsErr) && dnsErr.IsNotFound || errors.As(err, &unsuitable)
 }
 
+const lateAnswer = "no answer in time"
+
 func failureText(err error) string {
 	var dnsErr *net.DNSError
 	switch {
 	case isTimeout(err):
-		return "no answer in time"
+		return lateAnswer
 	case errors.As(err, &dnsErr):
 		return sanitize(dnsErr.Err, maxDetail)
 	}

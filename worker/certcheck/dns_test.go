@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -234,4 +235,39 @@ func TestACancelledCheckReturnsEarlyAndSaysNothing(t *testing.T) {
 		cfg.Timeout = maxTimeout
 		run(t, ctx, cfg, "example.com")
 	})
+}
+
+func TestOnlySomeUnansweredNamesAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	c := New((*tlsServer)(nil).config(startDNS(t, "good.test. 60 A 127.0.0.1", nil)))
+	asked, left := make(chan string, 3), make(chan string, 3)
+	order := make(chan string, 3) // in which the probes end
+	probe := func(name, label string, patient bool) Probe {
+		p := c.WithPatience(func() (func(), bool) {
+			asked <- label
+			return func() { left <- label }, patient
+		}).Resolve(t.Context(), name, loopback)
+		order <- label
+		return p
+	}
+	var all sync.WaitGroup
+	for label, patient := range map[string]bool{"patient": true, "impatient": false} {
+		all.Go(func() {
+			if p := probe("silent.test", label, patient); p.DNS != DNSUnknown || p.DNSDetail != "no answer in time" {
+				t.Errorf("%s: %+v", label, p)
+			}
+		})
+	}
+	if p := probe("good.test", "answered", false); p.DNS != PointsHere {
+		t.Errorf("an answered name: %+v", p)
+	}
+	all.Wait()
+	for i, want := range []string{"answered", "impatient", "patient"} {
+		if got := <-order; got != want {
+			t.Errorf("probe %d to end is the %s one, want the %s one", i, got, want)
+		}
+	}
+	if len(asked) != 2 || <-left != "patient" || len(left) != 0 {
+		t.Errorf("patience was asked %d times, or its end wasn't told once", len(asked))
+	}
 }

@@ -148,10 +148,10 @@ func (e Enqueuer) enqueue(ctx context.Context, kind, id string, payload []byte, 
 
 // NextRecheck is the recheck of a record with a RecheckAt.
 func NextRecheck(app string, r listsync.Record) tasks.Verify {
-	return tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: 1, DueAt: *r.RecheckAt, Recheck: true}
+	return tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: 1, DueAt: *r.RecheckAt, Recheck: true, Unanswered: r.DNS.Unanswered()}
 }
 
 // NextAttempt is the verification that follows a record with a NextAttemptAt.
 func NextAttempt(app string, r listsync.Record) tasks.Verify {
-	return tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: r.Attempt + 1, DueAt: *r.NextAttemptAt}
+	return tasks.Verify{AppID: app, Domain: r.Domain, Seq: r.CheckSeq, Attempt: r.Attempt + 1, DueAt: *r.NextAttemptAt, Unanswered: r.DNS.Unanswered()}
 }

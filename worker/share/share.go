@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"pilotsync/worker/listsync"
@@ -37,14 +38,19 @@ func New(owner string, size int, maxWait time.Duration) *Share {
 // [taskerr.NotReadyError] or that of ctx. With a NotReadyError the task is postponed: postponed is
 // called with the time of this call, and the time when the task comes back.
 func (s *Share) Enter(ctx context.Context, postponed func(since, until time.Time)) (leave func(), err error) {
+	return s.enter(ctx, cap(s.slots), postponed)
+}
+
+// enter is Enter where an owner whose tasks are slow has few slots.
+func (s *Share) enter(ctx context.Context, few int, postponed func(since, until time.Time)) (leave func(), err error) {
+	began := time.Now()
+	if s.isSlow() && len(s.slots) >= few {
+		return nil, s.postpone(began, few, postponed)
+	}
 	select {
 	case s.slots <- struct{}{}:
 		return s.leaveAfter(time.Now()), nil
 	default:
-	}
-	began := time.Now()
-	if s.isSlow() {
-		return nil, s.postpone(began, postponed)
 	}
 	timer := time.NewTimer(s.maxWait)
 	defer timer.Stop()
@@ -53,7 +59,7 @@ func (s *Share) Enter(ctx context.Context, postponed func(since, until time.Time
 		return s.leaveAfter(time.Now()), nil
 	case <-timer.C:
 		s.setSlow()
-		return nil, s.postpone(began, postponed)
+		return nil, s.postpone(began, few, postponed)
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for a slot of %s: %w", s.owner, ctx.Err())
 	}
@@ -95,23 +101,23 @@ func (s *Share) leaveAfter(began time.Time) func() {
 }
 
 // postpone returns the error of a task that has waited since then, and finds no slot.
-func (s *Share) postpone(since time.Time, postponed func(since, until time.Time)) error {
+func (s *Share) postpone(since time.Time, slots int, postponed func(since, until time.Time)) error {
 	now := time.Now()
-	at := s.nextTurn(now)
+	at := s.nextTurn(now, slots)
 	postponed(since, at)
 	return taskerr.NotReady(at.Sub(now), fmt.Errorf("%s has its share of the slots: %w", s.owner, listsync.ErrYield))
 }
 
 // nextTurn returns when a task comes back. Tasks do so one by one, a little faster than slots are
 // left, so that none stays free; but none before the next second.
-func (s *Share) nextTurn(now time.Time) time.Time {
+func (s *Share) nextTurn(now time.Time, slots int) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := now.Add(time.Second)
 	if s.end.After(at) {
 		at = s.end
 	}
-	s.end = at.Add(max(s.took, time.Second) * 4 / 5 / time.Duration(cap(s.slots)))
+	s.end = at.Add(max(s.took, time.Second) * 4 / 5 / time.Duration(slots))
 	return at
 }
 
@@ -125,7 +131,11 @@ type Group struct {
 	Postponed func(since, until time.Time)
 	// Stopping is closed to stop: no task waits then.
 	Stopping <-chan struct{}
+	// Few is how many slots an owner has whose tasks are slow, while all owners together have
+	// Busy slots or more. 0 leaves each its Size.
+	Few, Busy int
 
+	taken  atomic.Int64
 	mu     sync.Mutex
 	shares map[string]*Share
 }
@@ -146,9 +156,21 @@ func (g *Group) Enter(ctx context.Context, key string, alone bool, limited func(
 	if alone {
 		return s.Await(ctx, g.Stopping)
 	}
-	return s.Enter(ctx, func(since, until time.Time) {
+	few := g.Size
+	if g.Few > 0 && g.taken.Load() >= int64(g.Busy) {
+		few = g.Few
+	}
+	leaveShare, err := s.enter(ctx, few, func(since, until time.Time) {
 		if !limited() {
 			g.Postponed(since, until)
 		}
 	})
+	if err != nil {
+		return nil, err
+	}
+	g.taken.Add(1)
+	return func() {
+		g.taken.Add(-1)
+		leaveShare()
+	}, nil
 }

@@ -140,3 +140,38 @@ func TestAnOwnerThatIsAloneWaitsForItsSlots(t *testing.T) {
 		running.Wait()
 	})
 }
+
+func TestASlowOwnerHasFewSlotsWhileMostAreTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := Group{Kind: "app", Size: 4, MaxWait: time.Second, Postponed: uncounted, Few: 1, Busy: 6}
+		enter := func(app string, want bool) func() {
+			t.Helper()
+			leave, err := g.Enter(t.Context(), app, false, never)
+			if (err == nil) != want {
+				t.Fatalf("a task of app %s: %v", app, err)
+			}
+			return leave
+		}
+		var slow []func()
+		for range 4 {
+			slow = append(slow, enter("slow", true))
+		}
+		enter("slow", false) // it waited in vain
+		time.Sleep(2 * time.Second)
+		slow[0]()
+		slow[0] = enter("slow", true) // 4 of 6 are taken
+		for range 2 {
+			defer enter("other", true)()
+		}
+		time.Sleep(2 * time.Second)
+		slow[0]()
+		slow[1]()
+		defer enter("other", true)()
+		defer enter("other", true)() // again 6 of 6
+		enter("slow", false)         // it has 2
+		slow[2]()
+		slow[3]()
+		enter("slow", true)() // 4 of 6 are taken
+	})
+}
