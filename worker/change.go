@@ -13,12 +13,14 @@ import (
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 	"pilotsync/worker/metrics"
+	"pilotsync/worker/registry"
 	"pilotsync/worker/taskerr"
 )
 
 // changeHandler handles domain:add and domain:remove: it records the change in the ledger.
 // The app's sync does the rest.
 type changeHandler struct {
+	registry *registry.Registry
 	ledger   *ledger.Ledger
 	enqueuer followup.Enqueuer
 	metrics  *metrics.Worker
@@ -40,6 +42,9 @@ func (h *changeHandler) handle(ctx context.Context, t *asynq.Task) error {
 func (h *changeHandler) record(ctx context.Context, kind string, payload []byte) (c tasks.Change, result string, err error) {
 	if c, err = tasks.Decode[tasks.Change](payload); err != nil {
 		return c, "", taskerr.Undecodable(err)
+	}
+	if err := h.admit(ctx, c.AppID); err != nil {
+		return c, "", err
 	}
 	pending := listsync.Pending{Change: c, Remove: kind == tasks.TypeDomainRemove, RecordedAt: time.Now().UTC()}
 	entry := requestEntry(pending)
@@ -76,6 +81,24 @@ func (h *changeHandler) noteSuperseded(ctx context.Context, change listsync.Pend
 	}
 	entry.State, entry.Cause = view.State, tasks.Cause{Code: tasks.CauseSuperseded}
 	return h.ledger.NoteSuperseded(ctx, change, entry)
+}
+
+// unadmittedDelay is the first delay of a change that the ledger doesn't take.
+const unadmittedDelay = time.Minute
+
+// admit returns an error if the ledger doesn't take changes of an app: no worker serves it, and the
+// ledger has many such apps already. Then the change waits on the queue for a worker that serves its
+// app, and for a week at most.
+func (h *changeHandler) admit(ctx context.Context, app string) error {
+	if h.registry.Load().Clients[app] != nil {
+		return nil
+	}
+	admitted, err := h.ledger.Admits(ctx, app)
+	if err != nil || admitted {
+		return err
+	}
+	return &taskerr.WaitError{First: unadmittedDelay, GiveUp: true,
+		Err: fmt.Errorf("no worker serves app %s, and the ledger has changes of %d such apps already ('pilotsync apps forget' drops an app)", app, ledger.MaxUnserved)}
 }
 
 // requestEntry returns the history entry of a request.

@@ -21,6 +21,9 @@ func (w *Worker) Maintain(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// ForgetUnserved makes the next maintenance look for apps to forget, as after an hour.
+func (w *Worker) ForgetUnserved() { w.forgetter.next = time.Time{} }
+
 // AskServerPilot makes one maintenance of what only ServerPilot knows.
 func (w *Worker) AskServerPilot(ctx context.Context) error {
 	var errs []error

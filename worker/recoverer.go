@@ -16,6 +16,7 @@ import (
 	"pilotsync/worker/listsync"
 	"pilotsync/worker/metrics"
 	"pilotsync/worker/registry"
+	"pilotsync/worker/taskerr"
 	"pilotsync/worker/tasklist"
 )
 
@@ -134,8 +135,9 @@ func (r *recoverer) recoverChanges(ctx context.Context) error {
 	}
 	for _, t := range orphaned {
 		c, result, err := r.changes.record(ctx, t.Type, t.Payload)
-		if errors.Is(err, asynq.SkipRetry) || errors.Is(err, tasks.ErrNewer) {
-			continue // when asynq hands it out again, it is archived, or kept for a newer worker
+		var wait *taskerr.WaitError
+		if errors.Is(err, asynq.SkipRetry) || errors.As(err, &wait) {
+			continue // when asynq hands it out again, it is archived, or kept for another worker
 		}
 		if err != nil {
 			return err
@@ -157,7 +159,8 @@ func (r *recoverer) recoverSync(ctx context.Context, w ledger.Work, state taskSt
 		return w.Awake, nil
 	}
 	if state.active() { // it is about to acquire the lease, or has just released it, or its worker died
-		if running, err := r.states.running(ctx, tasks.QueueLists, tasks.Sync{AppID: w.App, Wake: w.Wake}.ID(), now); err != nil || running {
+		var lost bool
+		if lost, state, err = r.states.lost(ctx, tasks.QueueLists, tasks.Sync{AppID: w.App, Wake: w.Wake}.ID(), now); err != nil || !lost {
 			return w.Awake, err
 		}
 	}

@@ -85,15 +85,15 @@ func (t taskStates) running(ctx context.Context, queue, id string, now time.Time
 }
 
 // lost reports whether asynq won't run a task, with its state: it is gone, it has ended, or its
-// worker died with it.
+// worker died with it. The lease is read first: a task that ends meanwhile isn't active any more.
 func (t taskStates) lost(ctx context.Context, queue, id string, now time.Time) (bool, taskState, error) {
+	running, err := t.running(ctx, queue, id, now)
+	if err != nil {
+		return false, "", err
+	}
 	state, err := t.get(ctx, queue, id)
 	if err != nil || state.waiting() {
 		return false, state, err
 	}
-	if !state.active() {
-		return true, state, nil
-	}
-	running, err := t.running(ctx, queue, id, now)
-	return !running, state, err
+	return !state.active() || !running, state, nil
 }

@@ -69,6 +69,7 @@ type Worker struct {
 	retrier     *retrier
 	functions   *functionLoader
 	maintenance *maintenance
+	forgetter   *unservedForgetter
 	janitor     *janitor.Janitor
 	announcer   *announcer
 	poller      *queuepoll.Poller
@@ -129,7 +130,7 @@ func New(cfg Config) (*Worker, error) {
 	}
 	w.reconciler = &reconciler{mode: cmp.Or(cfg.Reconcile, Repair), ledger: l, registry: w.registry, syncer: syncer,
 		enqueuer: enqueuer, metrics: m, log: log}
-	changes := &changeHandler{ledger: l, enqueuer: enqueuer, metrics: m, log: log}
+	changes := &changeHandler{registry: w.registry, ledger: l, enqueuer: enqueuer, metrics: m, log: log}
 	syncs := &syncHandler{shares: share.Group{Kind: "account", Size: cfg.Concurrency, MaxWait: shareMaxWait, Postponed: m.AccountWaits.Add, Stopping: w.stopping}, registry: w.registry, ledger: l, syncer: syncer, reconciler: w.reconciler, enqueuer: enqueuer,
 		outbox: outbox, states: states, metrics: m, dryRun: cfg.DryRun, log: log}
 	verifications := &verifyHandler{
@@ -154,8 +155,9 @@ func New(cfg Config) (*Worker, error) {
 		inspector: inspector, states: states, pending: map[string]time.Time{}}
 	recoverer := &recoverer{ledger: l, registry: w.registry, enqueuer: enqueuer, outbox: outbox, dryRuns: dryRuns, reconciler: w.reconciler, loss: loss, changes: changes, retrier: w.retrier, inspector: inspector, states: states, metrics: m, log: log, keepRemoved: cfg.KeepRemoved}
 	w.functions = &functionLoader{redis: cfg.Redis, log: log}
+	w.forgetter = &unservedForgetter{ledger: l, inspector: inspector, log: log}
 	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{
-		loss.check, w.functions.load, w.retrier.retryPending, recoverer.visitDue,
+		loss.check, w.functions.load, w.retrier.retryPending, recoverer.visitDue, w.forgetter.forget,
 	}}
 	w.announcer = newAnnouncer(l, w.registry, w.monitor, ledger.Worker{Name: w.id, DryRun: cfg.DryRun}, log)
 

@@ -111,7 +111,7 @@ func (c *appsShowCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		if err != nil {
 			return err
 		}
-		shown, err := c.read(ctx, db.ledger, known)
+		shown, unserved, err := c.read(ctx, db.ledger, known)
 		if err != nil {
 			return err
 		}
@@ -125,6 +125,7 @@ func (c *appsShowCmd) Run(ctx context.Context, s *terminal.Streams) error {
 			for _, line := range lines {
 				s.Noticef("%s", line)
 			}
+			noteUnserved(s, unserved)
 			err = appTable(shown, time.Now()).Print(s)
 		}
 		if err != nil {
@@ -141,14 +142,17 @@ func unknownApps(apps []string) error {
 	return fmt.Errorf("not known: %s (no worker has taken such an app's change yet)", strings.Join(apps, ", "))
 }
 
-// read returns those of the apps asked for that are known.
-func (c *appsShowCmd) read(ctx context.Context, l *ledger.Ledger, known []string) ([]appStatus, error) {
+// read returns those of the apps asked for that are known. For a table, unserved apps that weren't
+// asked for are few.
+func (c *appsShowCmd) read(ctx context.Context, l *ledger.Ledger, known []string) (shown []appStatus, unserved ledger.Unserved, err error) {
 	states, err := l.AppStates(ctx, c.Apps...)
+	if err == nil && len(c.Apps) == 0 {
+		states, unserved, err = splitUnserved(ctx, l, states, c.JSON)
+	}
 	if err != nil {
-		return nil, err
+		return nil, unserved, err
 	}
 	states = slices.DeleteFunc(states, func(app ledger.App) bool { _, ok := slices.BinarySearch(known, app.ID); return !ok })
-	var shown []appStatus
 	var wrote []string
 	for _, app := range states {
 		shown = append(shown, appStatusOf(app))
@@ -157,11 +161,11 @@ func (c *appsShowCmd) read(ctx context.Context, l *ledger.Ledger, known []string
 		}
 	}
 	if !c.JSON {
-		return shown, nil // the table has no names
+		return shown, unserved, nil // the table has no names
 	}
 	writes, err := l.LastWrites(ctx, wrote...)
 	if err != nil {
-		return nil, err
+		return nil, unserved, err
 	}
 	for i := range shown {
 		if w, ok := writes[shown[i].ID]; ok {
@@ -169,7 +173,7 @@ func (c *appsShowCmd) read(ctx context.Context, l *ledger.Ledger, known []string
 			shown[i].Write = &write
 		}
 	}
-	return shown, nil
+	return shown, unserved, nil
 }
 
 func appStatusOf(app ledger.App) appStatus {

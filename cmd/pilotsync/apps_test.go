@@ -160,3 +160,27 @@ func TestAppsReadsSummaries(t *testing.T) {
 		t.Errorf("JSON takes %v commands by number of apps", names)
 	}
 }
+
+// Anyone who may enqueue can invent apps.
+func TestInventedAppsHideNoOther(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	s := newLedgerFixture(t, mini.Addr())
+	s.settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
+	for i := range 30 {
+		s.record(fmt.Sprintf("invented%02d", i), "new.example.com")
+	}
+	for _, args := range [][]string{{"apps"}, {"status"}} {
+		r := command(t, env, "", args...)
+		if n := strings.Count(r.out, "invented"); r.code != 0 || n != 20 || !strings.Contains(r.out, "app1") ||
+			!strings.Contains(r.err, "30 apps have changes, and no worker has ever served them; the 20 that changed last are shown") {
+			t.Errorf("%s: code %d, %d invented apps:\n%s\n%s", args[0], r.code, n, r.out, r.err)
+		}
+		if r := command(t, env, "", append(args, "--json")...); strings.Count(r.out, `"app_id": "invented`) != 30 {
+			t.Errorf("%s --json lacks some:\n%s", args[0], r.out)
+		}
+	}
+	if r := command(t, env, "", "apps", "invented07"); r.code != 0 || !strings.Contains(r.out, "invented07") {
+		t.Errorf("one of them: code %d:\n%s\n%s", r.code, r.out, r.err)
+	}
+}

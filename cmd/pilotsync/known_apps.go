@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/redis/go-redis/v9"
 
@@ -49,6 +50,30 @@ func checkServed(ctx context.Context, s *terminal.Streams, l *ledger.Ledger, app
 		return usageError{fmt.Errorf("nothing was enqueued: no running worker serves app %s%s\nIf one is going to serve it, give --force", app, nearestApp(app, served(live)))}
 	}
 	return nil
+}
+
+// splitUnserved returns the apps without most of the unserved ones, which anyone who may enqueue can
+// invent. With all they stay.
+func splitUnserved(ctx context.Context, l *ledger.Ledger, apps []ledger.App, all bool) ([]ledger.App, ledger.Unserved, error) {
+	live, err := l.Workers(ctx)
+	if err != nil && !redis.HasErrorPrefix(err, "NOPERM") {
+		return nil, ledger.Unserved{}, err
+	}
+	served, others := ledger.SplitUnserved(apps, live)
+	unserved := ledger.NewUnserved(others)
+	if all {
+		return apps, unserved, nil
+	}
+	served = append(served, unserved.Shown...)
+	slices.SortFunc(served, func(a, b ledger.App) int { return strings.Compare(a.ID, b.ID) })
+	return served, unserved, nil
+}
+
+// noteUnserved says how many unserved apps aren't shown.
+func noteUnserved(s *terminal.Streams, u ledger.Unserved) {
+	if u.More() > 0 {
+		s.Noticef("%s have changes, and no worker has ever served them; the %d that changed last are shown. Give an app's id to see another one", counted(u.Count, "app"), len(u.Shown))
+	}
 }
 
 // served are the apps that the workers serve.

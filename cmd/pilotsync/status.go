@@ -87,6 +87,7 @@ type foundDomains struct {
 	troubles []appInTrouble
 	dryRuns  []string // notices of workers of these apps
 	unknown  []string // domains that no app has
+	unserved ledger.Unserved
 }
 
 type appInTrouble struct {
@@ -152,6 +153,11 @@ func (c *statusCmd) all(ctx context.Context, l *ledger.Ledger, found *foundDomai
 	if err != nil {
 		return nil, nil, err
 	}
+	if len(c.App) == 0 {
+		if states, found.unserved, err = splitUnserved(ctx, l, states, c.JSON); err != nil {
+			return nil, nil, err
+		}
+	}
 	for _, app := range states {
 		apps = append(apps, app.ID)
 		if app.Failure != nil {
@@ -186,6 +192,7 @@ func (c *statusCmd) print(s *terminal.Streams, found foundDomains, now time.Time
 	for _, trouble := range found.troubles {
 		s.Noticef("%s", text.Printable(trouble.describe(now)))
 	}
+	noteUnserved(s, found.unserved)
 	return statusTable(found.domains, now).Print(s)
 }
 

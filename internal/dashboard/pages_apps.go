@@ -67,11 +67,14 @@ func parseAppsQuery(q url.Values) (appsPage, error) {
 	return a, nil
 }
 
-// fill puts its part of all apps onto the page, the most urgent first.
-func (a *appsPage) fill(apps []ledger.App) {
+// fill puts its part of all apps onto the page, the most urgent first. Those that no worker has ever
+// served come last: anyone who may enqueue can invent them.
+func (a *appsPage) fill(apps []ledger.App, live []ledger.Worker) {
 	part := strings.ToLower(a.Text)
 	apps = slices.DeleteFunc(apps, func(app ledger.App) bool { return !strings.Contains(strings.ToLower(app.ID), part) })
 	sortByUrgency(apps)
+	served, unserved := ledger.SplitUnserved(apps, live)
+	apps = append(served, unserved...)
 	a.Total = len(apps)
 	a.Number = min(a.Number, a.Pages())
 	from := (a.Number - 1) * pageSize
@@ -88,7 +91,11 @@ func (p *pageServer) apps(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body.fill(apps)
+	live, err := p.reader.Workers(r.Context())
+	if err != nil {
+		return err
+	}
+	body.fill(apps, live)
 	return p.render(w, r, http.StatusOK, "apps", layoutData{Title: "Apps", Section: "/apps", Reload: 10, Body: body})
 }
 

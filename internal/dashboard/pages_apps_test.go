@@ -61,6 +61,11 @@ func TestAppsArePagedTheMostUrgentFirst(t *testing.T) {
 	for i := range 120 {
 		apps = append(apps, ledger.App{ID: fmt.Sprintf("app%03d", i)})
 	}
+	var served []string
+	for _, app := range apps {
+		served = append(served, app.ID)
+	}
+	apps = append(apps, ledger.App{ID: "aaa", Pending: 1, Failure: &listsync.Failure{Reason: "unserved", Blocked: true}}) // an invented one
 	apps[119].Failure = &listsync.Failure{Reason: "no card", Blocked: true}
 	apps[60].Paused = "ada"
 	for _, test := range []struct {
@@ -70,8 +75,8 @@ func TestAppsArePagedTheMostUrgentFirst(t *testing.T) {
 	}{
 		{"", "app119", "app047", 1, 3, "/apps?page=2"},
 		{"page=2", "app048", "app098", 2, 3, "/apps?page=3"},
-		{"page=3", "app099", "app118", 3, 3, ""},
-		{"page=99", "app099", "app118", 3, 3, ""},
+		{"page=3", "app099", "aaa", 3, 3, ""},
+		{"page=99", "app099", "aaa", 3, 3, ""},
 		{"q=+APP0", "app060", "app048", 1, 2, "/apps?page=2&q=APP0"},
 		{"q=09", "app009", "app109", 1, 1, ""},
 		{"q=none&page=2", "", "", 1, 1, ""},
@@ -84,7 +89,7 @@ func TestAppsArePagedTheMostUrgentFirst(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		page.fill(append([]ledger.App{}, apps...))
+		page.fill(append([]ledger.App{}, apps...), []ledger.Worker{{Apps: served}})
 		var shown []string
 		for _, a := range page.Apps {
 			shown = append(shown, a.ID)

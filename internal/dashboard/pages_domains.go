@@ -261,9 +261,15 @@ func (p *pageServer) domains(w http.ResponseWriter, r *http.Request) error {
 	for _, state := range tasks.StatesByUrgency() {
 		body.Filters = append(body.Filters, filterOption{string(state), slices.Contains(s.States, state)})
 	}
-	body.MoreApps = len(apps) > maxAppFilters
+	live, err := p.reader.Workers(r.Context())
+	if err != nil {
+		return err
+	}
+	served, unserved := ledger.SplitUnserved(apps, live)
+	body.MoreApps = len(served) > maxAppFilters || len(unserved) > 0
 	for _, app := range apps {
-		if selected := slices.Contains(s.Apps, app.ID); selected || !body.MoreApps {
+		offered := len(served) <= maxAppFilters && slices.ContainsFunc(served, func(a ledger.App) bool { return a.ID == app.ID })
+		if selected := slices.Contains(s.Apps, app.ID); selected || offered {
 			body.AppFilters = append(body.AppFilters, filterOption{app.ID, selected})
 		}
 	}

@@ -25,6 +25,7 @@ type overview struct {
 	Disconnected         firstOf[ledger.App] // apps whose server isn't connected to ServerPilot
 	Failing              firstOf[ledger.App]
 	Paused               firstOf[ledger.App]
+	Unserved             ledger.Unserved     // no worker has ever served them; they are nowhere else on the page
 	Expiring             firstOf[ledger.App] // apps with certificates that weren't renewed in time, the earliest end first
 	ExpiringCertificates int                 // in these apps
 	Latest               []ledger.View
@@ -111,7 +112,14 @@ func (p *pageServer) overview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	live, err := p.reader.Workers(ctx)
+	if err != nil {
+		return err
+	}
+	apps, unserved := ledger.SplitUnserved(apps, live)
 	o := summarize(apps)
+	o.Unserved = ledger.NewUnserved(unserved)
+	o.Unserved.Shown = o.Unserved.Shown[:min(len(o.Unserved.Shown), maxNotices)]
 	o.Latest = latest
 	// An error of asynq must not hide what the ledger has.
 	if o.Queues, err = p.queues.Queues(ctx); err != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -304,21 +305,23 @@ func TestQueuesAreEvaluatedByWaitingWork(t *testing.T) {
 		"workers that can't be read": {evaluateDryRun(nil, errors.New("NOPERM")), want{Warning, "NOPERM"}},
 		"a change waits for the end of a dry run": {evaluateBacklog(nil, []ledger.App{{ID: "app1", Pending: 2, Oldest: now.Add(-time.Hour), DryRun: &ledger.DryRun{At: now}}}, now),
 			want{OK, "waiting: changes that only a dry run has planned 2"}},
-		"nothing waits":           {evaluateBacklog(nil, nil, now), want{OK, "nothing waits"}},
-		"little waits":            {evaluateBacklog(queues{"domains": {Pending: 2, Latency: time.Second}, "ssl": {Scheduled: 7}}, []ledger.App{app}, now), want{OK, "waiting: domains 2, ssl 7, changes in the ledger 3; the oldest has waited for 4m0s"}},
-		"a change waits for long": {evaluateBacklog(nil, []ledger.App{late}, now), want{Warning, "for 5m0s"}},
-		"a task waits for long":   {evaluateBacklog(queues{"lists": {Pending: 1, Latency: time.Hour}}, nil, now), want{Warning, "for 1h0m0s"}},
-		"a queue is paused":       {evaluateBacklog(queues{"lists": {Paused: true}}, nil, now), want{Failure, "paused: lists"}},
-		"an empty archive":        {evaluateArchive(queues{"lists": {}}), want{OK, "no task"}},
-		"a full archive":          {evaluateArchive(queues{"lists": {Archived: 2}, "events": {Archived: 1}}), want{Warning, "lists 2, events 1"}},
-		"a blocked app":           {evaluateTrouble([]ledger.App{{ID: "app1", Failure: &listsync.Failure{Blocked: true, Reason: "no card"}}})[0], want{Failure, "blocked until a person acts: no card"}},
-		"a failing app":           {evaluateTrouble([]ledger.App{{ID: "app1", Failure: &listsync.Failure{Reason: "500"}}})[0], want{Warning, "tried again: 500"}},
-		"apps in order":           {evaluateTrouble([]ledger.App{{ID: "app1"}})[0], want{OK, "no app"}},
-		"an app that is served":   {evaluateServed([]ledger.App{app}, accounts)[0], want{OK, "every app"}},
-		"an app without a worker": {evaluateServed([]ledger.App{{ID: "app2", Pending: 3}}, accounts)[0], want{Warning, "3 changes wait"}},
-		"tasks as they should be": {evaluateTasks(10, 20, nil, nil), want{OK, "the 10 tasks that were read, of 20"}},
-		"tasks of a later form":   {evaluateTasks(10, 10, nil, []string{"a"}), want{Warning, "1 of the 10 waiting tasks that were read are in a later format than this program knows: a"}},
-		"tasks as they shouldn't": {evaluateTasks(10, 20, strings.Split("a b c d e f g", " "), []string{"h"}), want{Failure, "7 of the 10 waiting tasks that were read can't be understood: a; b; c; d; e; and 2 more"}},
+		"nothing waits":                {evaluateBacklog(nil, nil, now), want{OK, "nothing waits"}},
+		"little waits":                 {evaluateBacklog(queues{"domains": {Pending: 2, Latency: time.Second}, "ssl": {Scheduled: 7}}, []ledger.App{app}, now), want{OK, "waiting: domains 2, ssl 7, changes in the ledger 3; the oldest has waited for 4m0s"}},
+		"a change waits for long":      {evaluateBacklog(nil, []ledger.App{late}, now), want{Warning, "for 5m0s"}},
+		"a task waits for long":        {evaluateBacklog(queues{"lists": {Pending: 1, Latency: time.Hour}}, nil, now), want{Warning, "for 1h0m0s"}},
+		"a queue is paused":            {evaluateBacklog(queues{"lists": {Paused: true}}, nil, now), want{Failure, "paused: lists"}},
+		"an empty archive":             {evaluateArchive(queues{"lists": {}}), want{OK, "no task"}},
+		"a full archive":               {evaluateArchive(queues{"lists": {Archived: 2}, "events": {Archived: 1}}), want{Warning, "lists 2, events 1"}},
+		"a blocked app":                {evaluateTrouble([]ledger.App{{ID: "app1", Failure: &listsync.Failure{Blocked: true, Reason: "no card"}}})[0], want{Failure, "blocked until a person acts: no card"}},
+		"a failing app":                {evaluateTrouble([]ledger.App{{ID: "app1", Failure: &listsync.Failure{Reason: "500"}}})[0], want{Warning, "tried again: 500"}},
+		"apps in order":                {evaluateTrouble([]ledger.App{{ID: "app1"}})[0], want{OK, "no app"}},
+		"an app that is served":        {evaluateServed([]ledger.App{app}, nil, accounts)[0], want{OK, "every app"}},
+		"an app without a worker":      {evaluateServed([]ledger.App{{ID: "app2", Pending: 3}}, nil, accounts)[0], want{Warning, "3 changes wait"}},
+		"an app that was never served": {evaluateServed(nil, []ledger.App{{ID: "app2", Pending: 3}, {ID: "app1", Pending: 1}}, accounts)[0], want{Warning, "3 changes wait for this app"}},
+		"many such apps":               {evaluateServed(nil, slices.Repeat([]ledger.App{{ID: "app2", Pending: 3}}, 6), accounts)[0], want{Warning, "18 changes wait for 6 apps"}},
+		"tasks as they should be":      {evaluateTasks(10, 20, nil, nil), want{OK, "the 10 tasks that were read, of 20"}},
+		"tasks of a later form":        {evaluateTasks(10, 10, nil, []string{"a"}), want{Warning, "1 of the 10 waiting tasks that were read are in a later format than this program knows: a"}},
+		"tasks as they shouldn't":      {evaluateTasks(10, 20, strings.Split("a b c d e f g", " "), []string{"h"}), want{Failure, "7 of the 10 waiting tasks that were read can't be understood: a; b; c; d; e; and 2 more"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -46,8 +46,17 @@ func checkQueues(ctx context.Context, cfg config.Worker) []Result {
 		return append(results, redisUnreadable(CheckBacklog, err))
 	}
 	results = append(results, evaluateBacklog(queues, apps, now), checkTasks(inspector, queues), evaluateArchive(queues))
+	apps, unserved := ledger.SplitUnserved(apps, append(live, asWorker(cfg.Accounts)))
 	results = append(results, evaluateTrouble(apps)...)
-	return append(results, evaluateServed(apps, cfg.Accounts)...)
+	return append(results, evaluateServed(apps, unserved, cfg.Accounts)...)
+}
+
+// asWorker returns a worker with these settings, which may not run yet.
+func asWorker(accounts []config.Account) (w ledger.Worker) {
+	for _, a := range accounts {
+		w.Apps = append(w.Apps, a.Apps...)
+	}
+	return w
 }
 
 // redisUnreadable is the result of a check whose data in Redis could not be read.
@@ -207,8 +216,12 @@ func evaluateTrouble(apps []ledger.App) []Result {
 	return results
 }
 
-// evaluateServed: changes of an app that no worker serves wait for ever.
-func evaluateServed(apps []ledger.App, accounts []config.Account) []Result {
+// unservedNamed is how many apps that no worker has ever served have results of their own.
+const unservedNamed = 5
+
+// evaluateServed: changes of an app that no worker serves wait. Anyone who may enqueue can invent
+// ids, so many apps that no worker has ever served have one result together.
+func evaluateServed(apps, unserved []ledger.App, accounts []config.Account) []Result {
 	served := map[string]bool{}
 	for _, a := range accounts {
 		for _, app := range a.Apps {
@@ -219,8 +232,15 @@ func evaluateServed(apps []ledger.App, accounts []config.Account) []Result {
 		return nil // the check of the settings reports that
 	}
 	var results []Result
-	for _, app := range apps {
-		if !served[app.ID] && app.Pending > 0 {
+	waits := func(app ledger.App) bool { return !served[app.ID] && app.Pending > 0 }
+	unserved = slices.DeleteFunc(slices.Clone(unserved), func(app ledger.App) bool { return !waits(app) })
+	if many := ledger.NewUnserved(unserved); many.Count > unservedNamed {
+		results = append(results, warning(CheckServed, fmt.Sprintf("%d changes wait for %d apps that no worker has ever served, and that aren't among those of these settings", many.Changes, many.Count),
+			"'pilotsync apps' shows those that changed last. Put the ids of real ones into WU_SERVER_PILOT_APP_ID or PILOTSYNC_CONFIG, and find the producer that invents the others."))
+		unserved = nil
+	}
+	for _, app := range append(apps, unserved...) {
+		if waits(app) {
 			results = append(results, about(app.ID, warning(CheckServed, fmt.Sprintf("%d changes wait for this app, which isn't among those of these settings", app.Pending),
 				"Put its id into WU_SERVER_PILOT_APP_ID or PILOTSYNC_CONFIG, unless another worker serves it."))...)
 		}

@@ -19,6 +19,7 @@ import (
 	"pilotsync/tasks"
 	"pilotsync/test/harness"
 	"pilotsync/worker/janitor"
+	"pilotsync/worker/ledger"
 )
 
 // The attacks of this file put something on a queue. users.acl refuses some of it to php. They come
@@ -172,6 +173,49 @@ func TestTasksThatCannotSucceedEndInTheArchive(t *testing.T) {
 	})
 	f.requireService()
 	if lines := strings.Count(worker.Written(), "\n"); lines > 500 {
+		t.Errorf("the worker logged %d lines", lines)
+	}
+}
+
+// They made 4.3 MB of metrics for ever.
+func TestInventedAppsGetNoFiguresOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, simulator.Options{})
+	worker, web := f.worker(), f.web("")
+	f.requireService()
+	before := len(worker.metrics())
+	const n = 3000
+	var reqs []enqueue.Request
+	for i := range n {
+		reqs = append(reqs, enqueue.Request{AppID: fmt.Sprint("invented", i), Domain: "shop.example.com"})
+	}
+	if _, err := enqueue.New(f.as("php")).Enqueue(t.Context(), reqs...); err != nil {
+		t.Fatal(err)
+	}
+	ctx := t.Context()
+	harness.AwaitTrue(t, "each is recorded, or waits on the queue", func() bool {
+		return f.admin.LLen(ctx, "asynq:{domains}:pending").Val()+f.admin.LLen(ctx, "asynq:{domains}:active").Val() == 0
+	})
+	known, waiting := f.admin.SCard(ctx, "pilotsync:apps").Val(), f.admin.ZCard(ctx, "asynq:{domains}:retry").Val()
+	if known > ledger.MaxUnserved+100 || known+waiting < n {
+		t.Errorf("the ledger has %d apps, and %d changes wait on the queue", known, waiting)
+	}
+	f.requireService()
+	for _, p := range []*served{worker, web} {
+		metrics := p.metrics()
+		if len(metrics) > 2*before || strings.Contains(metrics, `"invented`) {
+			t.Errorf("the metrics of %s have %d bytes, and had %d before", p, len(metrics), before)
+		}
+		harness.AwaitTrue(t, "the invented apps are counted", func() bool {
+			return strings.Contains(p.metrics(), fmt.Sprintf("\npilotsync_unserved_apps %d\n", f.admin.SCard(ctx, "pilotsync:apps").Val()-1))
+		})
+	}
+	for _, path := range []string{"/", "/apps", "/domains"} {
+		if page := harness.Page(t, web.page+path); len(page) > 256<<10 {
+			t.Errorf("%s has %d bytes", path, len(page))
+		}
+	}
+	if lines := strings.Count(worker.Written(), "\n"); lines > 2*int(known)+1000 {
 		t.Errorf("the worker logged %d lines", lines)
 	}
 }

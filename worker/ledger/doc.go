@@ -98,6 +98,7 @@
 //	                         zset    ServerPilot's actions that a worker is to read (JSON), by when (ms)
 //	pilotsync:recoverer      string  when the recoverer last began (ms)
 //	pilotsync:sweep          string  the same of workers that don't know the agenda
+//	pilotsync:unserved       string  when a worker last looked for unserved apps to forget (ms)
 //	pilotsync:workers        hash    id of a worker → "ms {name, apps, dry_run}": when it last
 //	                                 announced itself, and what it serves
 package ledger

@@ -24,11 +24,13 @@ type ledgerCollector struct {
 	domains, names, room, blocked, pending, failing, oldest *prometheus.Desc
 	listedAt, expiry, expiring, paused, dryRun              *prometheus.Desc
 	lost, handover                                          *prometheus.Desc
+	unserved, forUnserved                                   *prometheus.Desc
 }
 
 // ledgerState is what one scrape reads.
 type ledgerState struct {
-	apps        []ledger.App
+	apps        []ledger.App // without the unserved ones
+	unserved    []ledger.App
 	webhooksOff int
 	quarantined int
 	identity    ledger.Identity
@@ -52,6 +54,9 @@ func newLedgerCollector(rdb redis.UniversalClient) *ledgerCollector {
 		}
 		if s.apps, err = l.AppStates(ctx); err != nil && ctx.Err() == nil && rdb.Ping(ctx).Err() == nil {
 			err = errors.Join(errLedger, err)
+		}
+		if err == nil {
+			s.apps, s.unserved, err = splitUnserved(ctx, l, s.apps)
 		}
 		if err == nil {
 			s.identity, err = l.Identity(ctx)
@@ -80,13 +85,25 @@ func newLedgerCollector(rdb redis.UniversalClient) *ledgerCollector {
 		paused:      desc("app_paused", "Whether an operator paused the app.", "app"),
 		lost:        desc("ledger_lost_timestamp_seconds", "When a worker last detected that the ledger was lost; 0 if never."),
 		handover:    desc("app_handover_due", "Whether the ledger was lost and the app's domains weren't all handed over again since.", "app"),
+		unserved:    desc("unserved_apps", "Apps with waiting changes that no worker has ever served: new, mistyped or invented ones. They have no figures of their own."),
+		forUnserved: desc("unserved_changes", "Changes that wait for a worker that serves their app."),
 		dryRun:      desc("app_dry_run", "Whether the app's last plan was a dry run: its changes wait until a worker without PILOTSYNC_DRY_RUN syncs it.", "app"),
 	}
 }
 
+// splitUnserved takes the unserved apps out. Their ids would be labels that any producer can invent.
+func splitUnserved(ctx context.Context, l *ledger.Ledger, apps []ledger.App) (served, unserved []ledger.App, err error) {
+	live, err := l.Workers(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	served, unserved = ledger.SplitUnserved(apps, live)
+	return served, unserved, nil
+}
+
 // Describe implements [prometheus.Collector].
 func (c *ledgerCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.up, c.ledgerUp, c.webhooksOff, c.quarantined, c.domains, c.names, c.room, c.blocked, c.pending, c.failing, c.oldest, c.listedAt, c.expiry, c.expiring, c.paused, c.dryRun, c.lost, c.handover} {
+	for _, d := range []*prometheus.Desc{c.up, c.ledgerUp, c.webhooksOff, c.quarantined, c.domains, c.names, c.room, c.blocked, c.pending, c.failing, c.oldest, c.listedAt, c.expiry, c.expiring, c.paused, c.dryRun, c.lost, c.handover, c.unserved, c.forUnserved} {
 		ch <- d
 	}
 }
@@ -110,8 +127,13 @@ func (c *ledgerCollector) Collect(ch chan<- prometheus.Metric) {
 		lost = unixSeconds(s.identity.Lost)
 	}
 	gauge(c.lost, lost)
+	unserved := ledger.NewUnserved(s.unserved)
+	gauge(c.unserved, float64(unserved.Count))
+	gauge(c.forUnserved, float64(unserved.Changes))
 	for _, app := range s.loss.Waiting {
-		gauge(c.handover, 1, app)
+		if !slices.ContainsFunc(s.unserved, func(u ledger.App) bool { return u.ID == app }) {
+			gauge(c.handover, 1, app)
+		}
 	}
 	for _, app := range s.apps {
 		if !slices.Contains(s.loss.Waiting, app.ID) {

@@ -8,16 +8,23 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"pilotsync/tasks"
 )
 
 // memorySample is how many tasks of each list are measured, as asynq's inspector does.
 const memorySample = 20
 
-//go:embed queue.lua
-var queueScript string
+var (
+	//go:embed names.lua
+	namesScript string
+	//go:embed queue.lua
+	queueScript string
+)
 
 // Queue has the figures of one queue, in tasks.
 type Queue struct {
@@ -30,14 +37,21 @@ type Queue struct {
 	Err               error         // why the queue couldn't be read; the others can be
 }
 
-// Names returns the names of all queues that Redis has, sorted.
+// Bounds of the names of queues. Whoever may enqueue can add names, which are labels of metrics.
+const (
+	maxNames = 50
+	maxName  = 64 // bytes
+)
+
+// Names returns the names of the queues that Redis has, sorted: all of pilotsync's, and of others
+// some at most.
 func Names(ctx context.Context, rdb redis.UniversalClient) ([]string, error) {
-	names, err := rdb.SMembers(ctx, "asynq:queues").Result()
+	names, err := redis.NewScript(namesScript).Run(ctx, rdb, []string{"asynq:queues"}, maxNames, maxName, strings.Join(tasks.Queues(), " ")).StringSlice()
 	if err != nil {
 		return nil, fmt.Errorf("list the queues: %w", err)
 	}
 	slices.Sort(names)
-	return names, nil
+	return slices.Compact(names), nil
 }
 
 // Queues reads queues by one command each, in one round trip. A queue that doesn't exist is empty.

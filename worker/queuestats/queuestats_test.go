@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -191,4 +192,17 @@ func TestServersAreReadAgainAfterAHeartbeat(t *testing.T) {
 	check(3)
 	heartbeat(-time.Hour)
 	check(3)
+}
+
+func TestInventedQueuesAreFew(t *testing.T) {
+	t.Parallel()
+	rdb := newClient(t, redistest.New(t).Addr)
+	for i := range 3000 {
+		rdb.SAdd(t.Context(), "asynq:queues", fmt.Sprint("invented", i))
+	}
+	rdb.SAdd(t.Context(), "asynq:queues", strings.Repeat("long", 100), "domains", "ssl")
+	names, err := queuestats.Names(t.Context(), rdb)
+	if err != nil || len(names) < 50 || len(names) > 52 || !slices.Contains(names, "domains") || !slices.Contains(names, "ssl") || slices.Contains(names, "lists") {
+		t.Errorf("%d names: %q, %v", len(names), names, err)
+	}
 }
