@@ -68,7 +68,7 @@ func servedSitesStayServed(f *fixture) {
 			f.wantStage(live, "done secure")
 			f.wantVisit("https://"+live, "served")
 			notices := f.do(step{"notices"}).Output
-			if got := strings.Contains(notices, live+" ("+string(c.state)+"): because"); got != c.known {
+			if got := strings.Contains(notices, live+" ("+c.state.Name()+"): because"); got != c.known {
 				f.t.Errorf("%s: after %s the notices are %q; a problem: %v", version, c.state, notices, c.known)
 			}
 			if c.known && !strings.Contains(notices, "still served") {
