@@ -115,12 +115,14 @@ func TestAPassWithoutWorkIsTheSameForManyApps(t *testing.T) {
 		rdb := redis.NewClient(&redis.Options{Addr: server.Addr(), ReadTimeout: time.Minute})
 		t.Cleanup(func() { rdb.Close() })
 		rdb.AddHook(sent)
+		var served []string
 		for i := range apps {
 			app := fmt.Sprintf("app%d", i)
+			served = append(served, app)
 			f.rdb.SAdd(t.Context(), "pilotsync:apps", app)
 			f.rdb.HSet(t.Context(), "pilotsync:{"+app+"}:sync", "wake", 1)
 		}
-		cfg := f.config("app0")
+		cfg := f.config(served...)
 		cfg.Redis = rdb
 		wk, err := worker.New(cfg)
 		if err != nil {
