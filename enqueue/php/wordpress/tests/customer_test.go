@@ -144,13 +144,13 @@ func customerList(f *fixture) {
 
 	// While Redis is unavailable, the list uses the last event.
 	f.redis.Stop()
-	e := domainEvent(names["missing"], tasks.Rejected, time.Now().Add(4*time.Hour))
+	e := domainEvent(names["missing"], tasks.Rejected, time.Now().Add(time.Minute))
 	e.Reason = "no " + script
 	f.postEvent("c1", time.Now(), e)
 	if got := customerRow(f.t, f.do(step{"customer_list", 2}).Output, names["missing"]); !strings.Contains(got, "no &lt;script&gt;alert(1)&lt;/script&gt;") {
 		f.t.Errorf("while Redis is unavailable: %s", got)
 	}
-	e = domainEvent(names["missing"], tasks.Failed, time.Now().Add(5*time.Hour))
+	e = domainEvent(names["missing"], tasks.Failed, time.Now().Add(2*time.Minute))
 	e.Cause = cause(tasks.CauseDNSMissing, tasks.Params{Expected: here[:1]})
 	e.Warnings = []tasks.Cause{cause(tasks.CauseDNSMissing, tasks.Params{Name: "www.c.example.com", Expected: here[:1]})}
 	f.postEvent("c2", time.Now(), e)
@@ -170,7 +170,7 @@ func customerList(f *fixture) {
 		state tasks.State
 		shown bool
 	}{{tasks.Rejected, true}, {tasks.Failed, false}} {
-		e := domainEvent(forgotten, c.state, time.Now().Add(time.Duration(6+i)*time.Hour))
+		e := domainEvent(forgotten, c.state, time.Now().Add(time.Duration(1+i)*time.Minute))
 		e.Reason = "no room"
 		f.postEvent(fmt.Sprint("forgotten", i), time.Now(), e)
 		if got := customerRow(f.t, f.do(step{"customer_list", 2}).Output, forgotten); strings.Contains(got, "no room") != c.shown {

@@ -447,11 +447,11 @@ func retryWithActionScheduler(f *fixture) {
 	f.do(step{"option", "fake_action_scheduler", false})
 }
 
-// clockAfterLoss: the clock of the new Redis is an hour behind that of the lost one.
+// clockAfterLoss: the clock of the new Redis is a minute behind that of the lost one.
 func clockAfterLoss(f *fixture) {
 	const domain = "clock.example.com"
 	f.do(step{"map", domain})
-	at := time.Now().Add(3 * time.Hour)
+	at := time.Now().Add(3 * time.Minute)
 	send := func(id string, e tasks.Event, want string) {
 		f.t.Helper()
 		if status, answer := f.postEvent(id, time.Now(), e); status != http.StatusOK || !strings.Contains(answer, want) {
@@ -459,12 +459,12 @@ func clockAfterLoss(f *fixture) {
 		}
 	}
 	send("clock1", domainEvent(domain, tasks.CheckingDNS, at), `"applied"`)
-	send("clock2", domainEvent(domain, tasks.Done, at.Add(-time.Hour)), `"old"`)
+	send("clock2", domainEvent(domain, tasks.Done, at.Add(-time.Minute)), `"old"`)
 	if err := f.rdb.HSet(f.t.Context(), "pilotsync:ledger", "id", "of-another-redis").Err(); err != nil {
 		f.t.Fatal(err)
 	}
 	send("clock3", tasks.Event{Type: tasks.LedgerLost, AppID: app, Ledger: "of-another-redis", At: at}, `"applied"`)
-	send("clock4", domainEvent(domain, tasks.Done, at.Add(-time.Hour)), `"applied"`)
+	send("clock4", domainEvent(domain, tasks.Done, at.Add(-time.Minute)), `"applied"`)
 	f.wantStage(domain, "done secure")
 	f.do(step{"unmap", domain})
 	f.sent()
