@@ -28,18 +28,18 @@ func poisons() []poison {
 		add    = `{"app_id":"app1","domain":"x.example.com","seq":1,"requested_at":"2026-01-01T00:00:00Z"`
 		verify = `{"app_id":"app1","domain":"x.example.com","seq":1,"attempt":1,"due_at":"2026-01-01T00:00:00Z"`
 	)
-	megabyte := strings.Repeat("a", 1<<20)
+	long := strings.Repeat("a", 50<<10)
 	all := []poison{
-		{"a domain of a megabyte", tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"app1","domain":"` + megabyte + `","seq":1,"requested_at":"2026-01-01T00:00:00Z"}`, "longer than"},
-		{"an app id of a megabyte", tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"` + megabyte + `","domain":"x.example.com","seq":1,"requested_at":"2026-01-01T00:00:00Z"}`, "app_id is"},
-		{"a by of a megabyte", tasks.QueueDomains, tasks.TypeDomainAdd, add + `,"by":"` + megabyte + `"}`, "by is"},
-		{"a www of a megabyte", tasks.QueueDomains, tasks.TypeDomainAdd, add + `,"www":"` + megabyte + `"}`, "www is"},
-		{"a number of a megabyte", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Replace(add, `"seq":1`, `"seq":`+strings.Repeat("1", 1<<20), 1) + `}`, "seq is"},
-		{"a time of a megabyte", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Replace(add, "2026-01-01T00:00:00Z", megabyte, 1) + `}`, "requested_at is"},
+		{"a domain of 50 KiB", tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"app1","domain":"` + long + `","seq":1,"requested_at":"2026-01-01T00:00:00Z"}`, "longer than"},
+		{"an app id of 50 KiB", tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"` + long + `","domain":"x.example.com","seq":1,"requested_at":"2026-01-01T00:00:00Z"}`, "app_id is"},
+		{"a by of 50 KiB", tasks.QueueDomains, tasks.TypeDomainAdd, add + `,"by":"` + long + `"}`, "by is"},
+		{"a www of 50 KiB", tasks.QueueDomains, tasks.TypeDomainAdd, add + `,"www":"` + long + `"}`, "www is"},
+		{"a number of 50 KiB", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Replace(add, `"seq":1`, `"seq":`+strings.Repeat("1", 50<<10), 1) + `}`, "seq is"},
+		{"a time of 50 KiB", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Replace(add, "2026-01-01T00:00:00Z", long, 1) + `}`, "requested_at is"},
 		{"nested a hundred thousand times", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Repeat("[", 100_000), "not the JSON"},
-		{"a sync's app id of a megabyte", tasks.QueueLists, tasks.TypeAppSync, `{"app_id":"` + megabyte + `","wake":1}`, "app_id is"},
-		{"an event's type of a megabyte", tasks.QueueEvents, tasks.TypeEventDeliver, `{"type":"` + megabyte + `","app_id":"app1","at":"2026-01-01T00:00:00Z"}`, "type is"},
-		{"a state of a megabyte", tasks.QueueEvents, tasks.TypeEventDeliver, `{"type":"domain.state","app_id":"app1","domain":"x.example.com","seq":1,"state":"` + megabyte + `","at":"2026-01-01T00:00:00Z"}`, "state is"},
+		{"a sync's app id of 50 KiB", tasks.QueueLists, tasks.TypeAppSync, `{"app_id":"` + long + `","wake":1}`, "app_id is"},
+		{"an event's type of 50 KiB", tasks.QueueEvents, tasks.TypeEventDeliver, `{"type":"` + long + `","app_id":"app1","at":"2026-01-01T00:00:00Z"}`, "type is"},
+		{"a state of 50 KiB", tasks.QueueEvents, tasks.TypeEventDeliver, `{"type":"domain.state","app_id":"app1","domain":"x.example.com","seq":1,"state":"` + long + `","at":"2026-01-01T00:00:00Z"}`, "state is"},
 		{"app_id is a number", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Replace(add, `"app1"`, `7`, 1) + `}`, "app_id is a JSON number; it takes a string"},
 		{"domain is a list", tasks.QueueDomains, tasks.TypeDomainRemove, strings.Replace(add, `"x.example.com"`, `["x.example.com"]`, 1) + `}`, "domain is a JSON array; it takes a string"},
 		{"seq is a string", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Replace(add, `"seq":1`, `"seq":"1"`, 1) + `}`, "seq is a JSON string; it takes a whole number"},
@@ -49,7 +49,7 @@ func poisons() []poison {
 		{"names is a string", tasks.QueueEvents, tasks.TypeEventDeliver, `{"type":"app.blocked","app_id":"app1","names":"x","at":"2026-01-01T00:00:00Z"}`, "names is a JSON string"},
 		{"wake is negative", tasks.QueueLists, tasks.TypeAppSync, `{"app_id":"app1","wake":-1}`, "wake is -1"},
 		{"an app id that would be a path", tasks.QueueLists, tasks.TypeAppSync, `{"app_id":"../servers","wake":1}`, "app_id is"},
-		{"a type of a megabyte", tasks.QueueDomains, "domain:" + megabyte, `{}`, "no such task type"},
+		{"a type of 50 KiB", tasks.QueueDomains, "domain:" + long, `{}`, "no such task type"},
 	}
 	kinds := map[string]string{tasks.QueueDomains: tasks.TypeDomainAdd, tasks.QueueLists: tasks.TypeAppSync,
 		tasks.QueueSSL: tasks.TypeSSLVerify, tasks.QueueEvents: tasks.TypeEventDeliver}
@@ -63,7 +63,7 @@ func poisons() []poison {
 			poison{queue + ": nothing", queue, kind, "", "not the JSON"},
 			poison{queue + ": null", queue, kind, "null", "app_id is"},
 			poison{queue + ": an array", queue, kind, "[]", "not the JSON"},
-			poison{queue + ": a megabyte of nothing", queue, kind, strings.Repeat("\x00", 1<<20), "not the JSON"},
+			poison{queue + ": 50 KiB of nothing", queue, kind, strings.Repeat("\x00", 50<<10), "not the JSON"},
 			poison{queue + ": an unknown type", queue, "domain:rename", "{}", `no such task type on this queue: "domain:rename"`},
 			poison{queue + ": a type of another queue", queue, wrongType, add + "}", "no such task type"},
 		)
