@@ -47,6 +47,8 @@ type passwordsMakeCmd struct {
 func (*passwordsMakeCmd) Help() string {
 	return `Writes redis/users.acl and redis/php-password, worker/redis-url and worker/api-key, page/redis-url and page/users, grafana/password. Passwords that exist are kept, in kept/passwords.json; everything else is written again, so the command can run before each start.
 
+The files are for volumes: mount each folder into the container of its service only. redis/users.acl, redis/php-password and grafana/password can be read by all users, since these services run as users of their own. So on a host, keep the whole folder closed to other users (mode 700), and copy from it what a service needs.
+
 Examples:
 
     pilotsync passwords make --acl=users.acl --api-key-file=/run/secrets/api-key`
@@ -85,7 +87,8 @@ func (c *passwordsMakeCmd) Run(s *terminal.Streams) error {
 	if err != nil {
 		return fmt.Errorf("make the passwords in %s: %w", c.Folder, err)
 	}
-	_, err = fmt.Fprintf(s.Out, "%d passwords were made; all files are written in %s\n", made, c.Folder)
+	_, err = fmt.Fprintf(s.Out, "%d passwords were made; all files are written in %s\n"+
+		"The files are for volumes, one folder for each service: some of them all users can read. On a host, keep %[2]s closed to other users (mode 700).\n", made, c.Folder)
 	return err
 }
 

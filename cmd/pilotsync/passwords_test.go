@@ -23,6 +23,9 @@ func TestPasswordsAreMadeOnceAndShown(t *testing.T) {
 	if first.code != exitDone || shown.code != exitDone || !regexp.MustCompile(`^[1-9][0-9]* passwords were made`).MatchString(first.out) || !strings.Contains(shown.out, "@127.0.0.1:6380/0\n") {
 		t.Fatalf("%+v\n%+v", first, shown)
 	}
+	if !strings.Contains(first.out, "The files are for volumes") {
+		t.Errorf("it doesn't say what the files are for: %s", first.out)
+	}
 	if again := run(); !strings.HasPrefix(again.out, "0 passwords were made") {
 		t.Errorf("the second time: %+v", again)
 	}

@@ -20,7 +20,7 @@ var keyKinds = []string{
 	"asynq:{ssl}:pending", "asynq:{ssl}:t:verify:app1:a.example.com:1:1", "asynq:{lists}:pending", "asynq:{events}:pending", "asynq:{events}:t:event:app1:1",
 	"pilotsync:{app1}:seq", "pilotsync:{app1}:newest", "pilotsync:{app1}:seqs", "pilotsync:{app1}:pending", "pilotsync:{app1}:superseded", "pilotsync:{app1}:since",
 	"pilotsync:{app1}:domains", "pilotsync:{app1}:ours", "pilotsync:{app1}:gone", "pilotsync:{app1}:due", "pilotsync:{app1}:watch", "pilotsync:{app1}:log:a.example.com",
-	"pilotsync:{app1}:sync", "pilotsync:{app1}:outbox", "pilotsync:{app1}:told", "pilotsync:{app1}:writes", "pilotsync:{app1}:shown", "pilotsync:{app1}:index",
+	"pilotsync:{app1}:sync", "pilotsync:{app1}:outbox", "pilotsync:{app1}:events", "pilotsync:{app1}:told", "pilotsync:{app1}:writes", "pilotsync:{app1}:shown", "pilotsync:{app1}:index",
 	"pilotsync:{app1}:latest", "pilotsync:{app1}:waiting", "pilotsync:{app1}:expiry", "pilotsync:{app1}:renew_by", "pilotsync:{app1}:handover",
 	"pilotsync:ledger", "pilotsync:apps", "pilotsync:workers", "pilotsync:recoverer", "pilotsync:webhooks:off", "pilotsync:quarantine:messages",
 	"pilotsync:{agenda}:visits", "pilotsync:{agenda}:domains", "rate:account", "other",

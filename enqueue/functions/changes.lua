@@ -28,14 +28,11 @@ if KEYS[2] then
   local now, last = math.max(seconds * 1000000 + micros, 1e15), tonumber(call('GET', KEYS[2]) or '0') or 0
   local isNew = last == 0 -- a new app, or a Redis that lost its data
   local newest = redis.pcall('GET', (string.gsub(KEYS[2], ':seq$', ':newest')))
-  if type(newest) ~= 'table' then
-    newest = tonumber(newest or '0')
-    if not (last <= math.max(now + 31.5e12, newest + 5e5)) then
-      last = 0
-    end
-    last = math.max(last, newest)
+  newest = type(newest) == 'table' and last or tonumber(newest or '0')
+  if not (last <= math.max(now + 31.5e12, newest + 5e5)) then
+    last = 0
   end
-  first = math.max(last + 1, now)
+  first = math.max(last + 1, newest + 1, now)
   if first + count - 1 >= 2 ^ 53 then
     return redis.error_reply('ERR order numbers of ' .. KEYS[2] .. ' have reached 2^53; was the clock wrong by centuries?')
   end

@@ -29,7 +29,9 @@ else
   if tonumber(seq) > newest then
     redis.call('SET', newest_key, seq)
   end
-  if tonumber(seq) > last_issued then -- later requests get greater numbers, whatever this one is
+  -- Later requests get greater numbers, whatever this one is. Without a last number, producers go on
+  -- from the newest one.
+  if last_issued > 0 and tonumber(seq) > last_issued then
     redis.call('SET', counter, seq)
   end
   redis.call('HDEL', superseded, domain)

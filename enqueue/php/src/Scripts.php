@@ -37,21 +37,21 @@ local time = redis.call('TIME')
 local now = math.max(tonumber(time[1]) * 1000000 + tonumber(time[2]), 1e15)
 local last = tonumber(redis.call('GET', KEYS[1]) or '0') or 0
 local newest = redis.pcall('GET', (string.gsub(KEYS[1], ':seq$', ':newest')))
-if type(newest) ~= 'table' then -- a table: denied by an earlier release's ACL file
-  newest = tonumber(newest or '0')
-  if not (last <= math.max(now + 31.5e12, newest + 5e5)) then
-    last = 0
-  end
-  last = math.max(last, newest)
+if type(newest) == 'table' then -- an ACL file of an earlier release denies it
+  newest = last
+end
+newest = tonumber(newest or '0')
+if not (last <= math.max(now + 31.5e12, newest + 5e5)) then
+  last = 0
 end
 
-local first = math.max(last + 1, now)
-local newest = first + (tonumber(ARGV[1]) - 1)
-if newest >= 2 ^ 53 then
+local first = math.max(last + 1, newest + 1, now)
+local final = first + (tonumber(ARGV[1]) - 1)
+if final >= 2 ^ 53 then
   return redis.error_reply('ERR order numbers of ' .. KEYS[1] .. ' have reached 2^53; was the clock wrong by centuries?')
 end
 
-redis.call('SET', KEYS[1], string.format('%.0f', newest))
+redis.call('SET', KEYS[1], string.format('%.0f', final))
 return { string.format('%.0f', first), time[1], time[2] }
 LUA . "\n";
 
@@ -87,14 +87,11 @@ if KEYS[2] then
   local now, last = math.max(seconds * 1000000 + micros, 1e15), tonumber(call('GET', KEYS[2]) or '0') or 0
   local isNew = last == 0 -- a new app, or a Redis that lost its data
   local newest = redis.pcall('GET', (string.gsub(KEYS[2], ':seq$', ':newest')))
-  if type(newest) ~= 'table' then
-    newest = tonumber(newest or '0')
-    if not (last <= math.max(now + 31.5e12, newest + 5e5)) then
-      last = 0
-    end
-    last = math.max(last, newest)
+  newest = type(newest) == 'table' and last or tonumber(newest or '0')
+  if not (last <= math.max(now + 31.5e12, newest + 5e5)) then
+    last = 0
   end
-  first = math.max(last + 1, now)
+  first = math.max(last + 1, newest + 1, now)
   if first + count - 1 >= 2 ^ 53 then
     return redis.error_reply('ERR order numbers of ' .. KEYS[2] .. ' have reached 2^53; was the clock wrong by centuries?')
   end
