@@ -1,0 +1,67 @@
+//go:build adversary
+
+package adversary
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"pilotsync/enqueue"
+	"pilotsync/internal/simulator"
+	"pilotsync/tasks"
+	"pilotsync/test/harness"
+)
+
+// Whoever maps domains can have name servers that never answer.
+func TestHangingNameServersDelayNoHonestDomain(t *testing.T) {
+	t.Parallel()
+	const apps, each = 4, 50
+	opt := simulator.Options{Apps: []simulator.App{{ID: "honest"}}, CertDelay: time.Millisecond}
+	for i := range apps {
+		opt.Apps = append(opt.Apps, simulator.App{ID: fmt.Sprint("attacker", i)})
+	}
+	f := newFixture(t, opt)
+	var reqs []enqueue.Request
+	for i := range apps {
+		for n := range each {
+			domain := fmt.Sprintf("www.n%d.attacker%d.example.com", n, i) // without a www form
+			f.sim.SetBehaviour(domain, simulator.Behaviour{DNSSilent: true})
+			reqs = append(reqs, enqueue.Request{AppID: fmt.Sprint("attacker", i), Domain: domain})
+		}
+	}
+	if _, err := enqueue.New(f.as("php")).Enqueue(t.Context(), reqs...); err != nil {
+		t.Fatal(err)
+	}
+	attempts := func() (all, first int) { // by the attacker's domains
+		for i := range apps {
+			views, err := f.ledger.Domains(t.Context(), fmt.Sprint("attacker", i))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range views {
+				all += v.Record.Attempt
+				first += min(v.Record.Attempt, 1)
+			}
+		}
+		return all, first
+	}
+	f.worker("PILOTSYNC_SSL_DELAYS=1s,1s,1s,1s,1s,1s,1s,1s,1s,1s", "PILOTSYNC_PROXIES=")
+	harness.AwaitTrue(t, "each hanging name was tried", func() bool { _, first := attempts(); return first == apps*each })
+	// Now all of them are due, again and again.
+	for _, app := range []string{"honest", "attacker0"} {
+		before, _ := attempts()
+		domain := "www.shop." + app + ".example.net"
+		if _, err := enqueue.New(f.as("php")).Enqueue(t.Context(), enqueue.Request{AppID: app, Domain: domain}); err != nil {
+			t.Fatal(err)
+		}
+		harness.AwaitTrue(t, domain+" is done", func() bool {
+			view, _, err := f.ledger.Domain(t.Context(), app, domain)
+			return err == nil && view.State == tasks.Done
+		})
+		if after, _ := attempts(); after-before > apps*each/2 {
+			t.Errorf("the honest domain of app %s came after %d attempts for %d hanging ones", app, after-before, apps*each)
+		}
+	}
+	f.requireService()
+}

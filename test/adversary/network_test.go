@@ -1,0 +1,118 @@
+//go:build adversary
+
+package adversary
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/test/harness"
+)
+
+// login tries a password from one of the machine's loopback addresses, and returns the status.
+func (s *served) login(sender net.IP, user, password string) (int, error) {
+	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: sender}}
+	client := &http.Client{Transport: &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true}}
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.page+"/", nil)
+	if err != nil {
+		return 0, err
+	}
+	req.SetBasicAuth(user, password)
+	res, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	_, _ = io.Copy(io.Discard, res.Body)
+	return res.StatusCode, res.Body.Close()
+}
+
+func TestInventedNamesDoNotResetAUsersWrongPasswords(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, simulator.Options{})
+	f.worker()
+	web := f.web(harness.UserFile)
+	const tries, interval = 10, 10 * time.Second // of a user
+	sender := func(n int) net.IP { return net.IPv4(127, byte(1+n>>16), byte(n>>8), byte(n)) }
+	begin := time.Now()
+	for i := range tries {
+		if status, err := web.login(sender(i), "viewer", "wrong"); status != 401 {
+			t.Fatalf("try %d is answered %d, %v", i, status, err)
+		}
+	}
+	var flood errgroup.Group
+	flood.SetLimit(32)
+	var counted atomic.Int64
+	for i := range 9000 { // from 900 senders
+		flood.Go(func() error {
+			status, err := web.login(sender(1000+i/tries), fmt.Sprint("invented", i), "wrong")
+			if status == 401 {
+				counted.Add(1)
+			}
+			return err
+		})
+	}
+	if err := flood.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if n := counted.Load(); n < 8500 {
+		t.Fatalf("only %d tries were counted: the test tests nothing", n)
+	}
+	took := 0
+	for i := range 2 * tries {
+		status, err := web.login(sender(5000+i), "viewer", "wrong")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status == 401 {
+			took++
+		}
+	}
+	if most := int(time.Since(begin)/interval) + 1; took > most {
+		t.Errorf("%d more tries were allowed after %s, want %d at most", took, time.Since(begin), most)
+	}
+	f.requireService()
+}
+
+func TestAReboundNameReadsNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, simulator.Options{})
+	page := f.address()
+	worker := f.worker("PILOTSYNC_LISTEN=" + page)
+	get := func(address, path, host string) (int, string) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host, req.Close = host, true
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(body)
+	}
+	for address, paths := range map[string][]string{worker.health: {"/metrics", "/healthz", "/readyz"}, "http://" + page: {"/", "/domains", "/live", "/asynqmon/api/queues"}} {
+		for _, path := range paths {
+			if status, body := get(address, path, "rebound.example.com"); status != 403 || strings.Contains(body, "app1") || strings.Contains(body, "pilotsync_") {
+				t.Errorf("%s%s under a foreign name is answered %d %.200s", address, path, status, body)
+			}
+		}
+	}
+	if status, body := get(worker.health, "/metrics", "localhost"); status != 200 || !strings.Contains(body, "pilotsync_") {
+		t.Errorf("under localhost the metrics are answered %d %.200s", status, body)
+	}
+	f.requireService()
+}
