@@ -47,6 +47,21 @@ func TestDomainsThatNeedAttentionComeFirst(t *testing.T) {
 	if !b.holds(`[...document.querySelectorAll("#apps tr")].filter(tr => tr.innerText.includes("needs attention")).length === 2`) {
 		t.Error("an app with failures looks in order:\n" + b.text(`document.querySelector("#apps").innerText`))
 	}
+	for _, path := range []string{"/", "/domains"} {
+		b.open(w.url + path)
+		for _, window := range []struct {
+			name, scheme  string
+			width, height int64
+		}{{"light", "light", 1280, 900}, {"dark", "dark", 1280, 900}, {"phone", "light", 390, 844}} {
+			b.setWindow(window.width, window.height, window.scheme)
+			if b.holds("document.documentElement.scrollWidth > innerWidth") {
+				t.Errorf("%s is too wide for %s", path, window.name)
+			}
+			screenshot(t, b.ctx, "attention"+strings.ReplaceAll(path, "/", "-")+"-"+window.name)
+		}
+	}
+	b.setWindow(1280, 900, "light")
+	b.open(w.url + "/")
 	b.do(click("#attention .groups a"))
 	b.awaitTrue(`location.pathname + location.search === "/domains?cause=DNSElsewhere" && ` + shownDomains + ` === "elsewhere-a.example.com elsewhere-b.example.com elsewhere-c.example.com"`)
 
