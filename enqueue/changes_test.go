@@ -140,6 +140,24 @@ func TestAChangeIsEnqueuedOnACluster(t *testing.T) {
 }
 
 // An ACL file of an earlier release doesn't allow the notification.
+// asynqmon shows only the queues in that set. A worker may have set the app's number before.
+func TestEachChangeRegistersItsQueue(t *testing.T) {
+	t.Parallel()
+	client, mini, rdb := setup(t)
+	for _, seq := range []string{"", "1775995583882398"} {
+		mini.FlushAll()
+		if seq != "" {
+			setNumbers(t, rdb, seq, seq)
+		}
+		if _, err := client.Enqueue(t.Context(), Request{AppID: "app1", Domain: "shop.example.com"}); err != nil {
+			t.Fatal(err)
+		}
+		if infos, err := asynq.NewInspectorFromRedisClient(rdb).ListPendingTasks(tasks.QueueDomains); err != nil || len(infos) != 1 {
+			t.Errorf("with the last number %q: %d tasks, %v", seq, len(infos), err)
+		}
+	}
+}
+
 func TestWithoutTheRightToNotifyAChangeIsEnqueued(t *testing.T) {
 	t.Parallel()
 	url := redistest.Start(t)

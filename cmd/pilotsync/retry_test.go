@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -18,12 +19,8 @@ func pendingChanges(t *testing.T, addr string) []*asynq.TaskInfo {
 	t.Helper()
 	rdb := redis.NewClient(&redis.Options{Addr: addr})
 	defer rdb.Close()
-	// A worker registers its queues. Without one asynq's inspector knows none.
-	if err := rdb.SAdd(t.Context(), "asynq:queues", tasks.QueueDomains).Err(); err != nil {
-		t.Fatal(err)
-	}
 	infos, err := asynq.NewInspectorFromRedisClient(rdb).ListPendingTasks(tasks.QueueDomains)
-	if err != nil {
+	if err != nil && !errors.Is(err, asynq.ErrQueueNotFound) { // no change was ever enqueued
 		t.Fatal(err)
 	}
 	return infos

@@ -36,7 +36,7 @@ func poisons() []poison {
 		{"a www of 50 KiB", tasks.QueueDomains, tasks.TypeDomainAdd, add + `,"www":"` + long + `"}`, "www is"},
 		{"a number of 50 KiB", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Replace(add, `"seq":1`, `"seq":`+strings.Repeat("1", 50<<10), 1) + `}`, "seq is"},
 		{"a time of 50 KiB", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Replace(add, "2026-01-01T00:00:00Z", long, 1) + `}`, "requested_at is"},
-		{"nested a hundred thousand times", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Repeat("[", 100_000), "not the JSON"},
+		{"nested fifty thousand times", tasks.QueueDomains, tasks.TypeDomainAdd, strings.Repeat("[", 50_000), "not the JSON"},
 		{"a sync's app id of 50 KiB", tasks.QueueLists, tasks.TypeAppSync, `{"app_id":"` + long + `","wake":1}`, "app_id is"},
 		{"an event's type of 50 KiB", tasks.QueueEvents, tasks.TypeEventDeliver, `{"type":"` + long + `","app_id":"app1","at":"2026-01-01T00:00:00Z"}`, "type is"},
 		{"a state of 50 KiB", tasks.QueueEvents, tasks.TypeEventDeliver, `{"type":"domain.state","app_id":"app1","domain":"x.example.com","seq":1,"state":"` + long + `","at":"2026-01-01T00:00:00Z"}`, "state is"},

@@ -85,7 +85,6 @@ if KEYS[2] then
   local time = call('TIME')
   seconds, micros = time[1], time[2]
   local now, last = math.max(seconds * 1000000 + micros, 1e15), tonumber(call('GET', KEYS[2]) or '0') or 0
-  local isNew = last == 0 -- a new app, or a Redis that lost its data
   local newest = redis.pcall('GET', (string.gsub(KEYS[2], ':seq$', ':newest')))
   newest = type(newest) == 'table' and last or tonumber(newest or '0')
   if not (last <= math.max(now + 31.5e12, newest + 5e5)) then
@@ -95,10 +94,8 @@ if KEYS[2] then
   if first + count - 1 >= 2 ^ 53 then
     return redis.error_reply('ERR order numbers of ' .. KEYS[2] .. ' have reached 2^53; was the clock wrong by centuries?')
   end
-  if isNew then
-    call('SADD', 'asynq:queues', ARGV[1])
-  end
   call('SET', KEYS[2], format('%.0f', first + count - 1))
+  redis.pcall('SADD', 'asynq:queues', ARGV[1]) -- each time, since Redis may have lost it
 end
 
 -- RFC 3339, by the algorithm of days from civil dates: each era has 146,097 days.
