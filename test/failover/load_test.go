@@ -82,7 +82,7 @@ func (f *fixture) kill(master *redistest.Server, end func()) (killed time.Time, 
 	f.t.Helper()
 	master.Kill()
 	killed = time.Now() // no later answer of it arrives
-	if f.workload.MarkUnsure(killed.Add(-time.Second)) == 0 {
+	if f.workload.MarkUnsure(killed.Add(-time.Second), f.sim.History("")) == 0 {
 		f.t.Error("no request came in the second before: the test proves nothing")
 	}
 	endNew = f.load()

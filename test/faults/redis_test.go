@@ -87,7 +87,7 @@ func TestAPowerCutWithEverysecLosesAtMostTheLastSeconds(t *testing.T) {
 		t.Fatal(err)
 	}
 	pass(t, time.Second)
-	unsure := f.workload.MarkUnsure(durable.Add(-100 * time.Millisecond)) // the file is measured slightly earlier
+	unsure := f.workload.MarkUnsure(durable.Add(-100*time.Millisecond), f.sim.History("")) // the file is measured slightly earlier
 	f.redis.Start()
 	pass(t, 3*time.Second)
 	end()

@@ -3,6 +3,7 @@ package workload
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -76,11 +77,21 @@ func (w *Workload) note(reqs []enqueue.Request, receipts []enqueue.Receipt) {
 	}
 }
 
-// MarkUnsure records that Redis may have lost what was acknowledged since then. It returns the
-// number of domains concerned.
-func (w *Workload) MarkUnsure(from time.Time) (n int) {
+// MarkUnsure records that Redis may have lost what was acknowledged since then, and which names
+// the lists got since then. It returns the number of domains whose requests are concerned.
+func (w *Workload) MarkUnsure(from time.Time, writes []simulator.Write) (n int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	for _, write := range writes {
+		if write.AppliedAt.Before(from) {
+			continue
+		}
+		for _, name := range write.After {
+			if strings.HasPrefix(name, "www.") && !slices.Contains(write.Before, name) {
+				w.byHandNow[write.App+" "+name] = true
+			}
+		}
+	}
 	for app, domains := range w.last {
 		for domain, r := range domains {
 			if r.at.After(from) {
