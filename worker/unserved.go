@@ -31,6 +31,12 @@ type unservedForgetter struct {
 	next time.Time
 }
 
+// newUnservedForgetter returns a forgetter that looks an hour after the start of its worker: it reads
+// all apps, and a start should be quick.
+func newUnservedForgetter(l *ledger.Ledger, inspector *asynq.Inspector, log *logrus.Entry) *unservedForgetter {
+	return &unservedForgetter{ledger: l, inspector: inspector, log: log, next: time.Now().Add(forgetInterval)}
+}
+
 // forget forgets the apps that are due, unless this or another worker has looked within the hour.
 func (f *unservedForgetter) forget(ctx context.Context) error {
 	if time.Now().Before(f.next) {

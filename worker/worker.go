@@ -155,7 +155,7 @@ func New(cfg Config) (*Worker, error) {
 		inspector: inspector, states: states, pending: map[string]time.Time{}}
 	recoverer := &recoverer{ledger: l, registry: w.registry, enqueuer: enqueuer, outbox: outbox, dryRuns: dryRuns, reconciler: w.reconciler, loss: loss, changes: changes, retrier: w.retrier, inspector: inspector, states: states, metrics: m, log: log, keepRemoved: cfg.KeepRemoved}
 	w.functions = &functionLoader{redis: cfg.Redis, log: log}
-	w.forgetter = &unservedForgetter{ledger: l, inspector: inspector, log: log}
+	w.forgetter = newUnservedForgetter(l, inspector, log)
 	w.maintenance = &maintenance{interval: maintenanceInterval, monitor: w.monitor, log: log, steps: []func(context.Context) error{
 		loss.check, w.functions.load, w.retrier.retryPending, recoverer.visitDue, w.forgetter.forget,
 	}}
