@@ -41,7 +41,7 @@ type domainStatus struct {
 	Records     []tasks.DNSRecord `json:"records"`
 	NextCheckAt *time.Time        `json:"next_check_at"` // the next attempt, or the next recheck
 	// Superseded is the last change without effect, since a later one had been recorded. It is
-	// missing once another change is recorded; only the command status has it.
+	// missing once another change is recorded.
 	Superseded *supersededChange `json:"superseded,omitempty"`
 	// Advice is the reason with the remedy; only text output shows it.
 	Advice string `json:"-"`

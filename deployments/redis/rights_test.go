@@ -145,6 +145,7 @@ func TestPHPMayDoExactlyWhatEnqueuingTakes(t *testing.T) {
 		"pilotsync:{app1}:domains":                      {"hget", "hmget"},
 		"pilotsync:{app1}:pending":                      {"hget", "hmget"},
 		"pilotsync:{app1}:sync":                         {"hget", "hmget"},
+		"pilotsync:{app1}:superseded":                   {"hget", "hmget"},
 		"pilotsync:{app1}:handover":                     {"set"},
 		"pilotsync:ledger":                              {"hget"},
 		"asynq:servers":                                 {"zrangebyscore"},

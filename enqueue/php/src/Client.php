@@ -37,6 +37,8 @@ final class Client
     private $apart = false;
     /** @var bool whether Redis has no functions, and takes scripts */
     private $scripts = false;
+    /** @var bool whether Redis denies its user the superseded changes; phpredis then connects again */
+    private $supersededDenied = false;
 
     /**
      * @param string $redisUrl redis://[user:password@]host[:port][/db], redis-socket:///path[?db=1], unix:///path[?db=1] or
@@ -168,8 +170,10 @@ final class Client
      *               cause?: string, params?: array<string, mixed>, remedy: string, seq: int,
      *               attempt: int, attempts: ?int, next_attempt_at: ?string, updated_at: string,
      *               problems: list<array{name: string, cause?: string, params?: array<string, mixed>, reason: string, remedy: string}>,
-     *               next_check_at: ?string}|null
-     *         cause is missing if a worker of release 0.1.0 wrote the record
+     *               next_check_at: ?string, superseded?: array{seq: int, change: string, requested_at: string}}|null
+     *         cause is missing if a worker of release 0.1.0 wrote the record. superseded is the last change without
+     *         effect, add or remove, since a later one had been recorded; it is missing if there is none, or if this
+     *         user of Redis may not read it
      * @throws InvalidInput
      * @throws RedisUnavailable
      * @throws RedisRefused
@@ -193,7 +197,27 @@ final class Client
         if (!is_array($values) || count($values) !== 5) {
             throw new RedisRefused($tried . ': Redis answered something else than five values');
         }
-        return Status::of($this->appId, $domain, ...array_map('strval', $values)); // nil becomes empty
+        $status = Status::of($this->appId, $domain, ...array_map('strval', $values)); // nil becomes empty
+        return $status === null ? null : $status + $this->superseded($domain, $tried);
+    }
+
+    /**
+     * It isn't part of the transaction, which Redis would then refuse with users.acl of 0.1.0.
+     *
+     * @return array<string, mixed>
+     */
+    private function superseded(string $domain, string $tried): array
+    {
+        if ($this->supersededDenied) {
+            return [];
+        }
+        $replies = $this->pipelineWithRetry([['HGET', 'pilotsync:{' . $this->appId . '}:superseded', $domain]]);
+        $this->supersededDenied = $replies[0] instanceof ErrorReply && $replies[0]->isDenied();
+        if ($this->supersededDenied) {
+            return [];
+        }
+        self::throwFirstError($replies, $tried);
+        return Status::superseded((string) $replies[0]);
     }
 
     /**

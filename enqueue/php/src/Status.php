@@ -56,6 +56,22 @@ final class Status
         ];
     }
 
+    /**
+     * What a status has besides, if a change of the domain was superseded.
+     *
+     * @param string $change JSON from the hash superseded; empty for none
+     * @return array<string, mixed>
+     */
+    public static function superseded(string $change): array
+    {
+        $c = self::decode($change);
+        return $c === [] ? [] : ['superseded' => [
+            'seq' => $c['seq'] ?? 0,
+            'change' => empty($c['remove']) ? 'add' : 'remove',
+            'requested_at' => self::utc($c['requested_at'] ?? null),
+        ]];
+    }
+
     /** @param list<Cause> $warnings */
     private static function reason(Cause $cause, array $warnings): string
     {

@@ -650,6 +650,34 @@ change z: it takes a domain as a string', $e->getMessage());
         self::assertSame($want, $this->client()->status('example.com'));
     }
 
+    public function testStatusHasASupersededChange(): void
+    {
+        $redis = $this->server->redis();
+        $redis->hSet('pilotsync:{app1}:pending', 'example.com', '{"seq":9,"recorded_at":"2026-03-01T12:05:01Z"}');
+        $redis->hSet('pilotsync:{app1}:superseded', 'example.com', '{"seq":7,"remove":true,"requested_at":"2026-03-01T13:00:00+01:00"}');
+        $superseded = ['seq' => 7, 'change' => 'remove', 'requested_at' => '2026-03-01T12:00:00Z'];
+        self::assertSame($superseded, $this->client()->status('example.com')['superseded']);
+        $redis->hSet('pilotsync:{app1}:superseded', 'example.com', '{"seq":7,"requested_at":"2026-03-01T12:00:00Z"}');
+        self::assertSame('add', $this->client()->status('example.com')['superseded']['change']);
+        $redis->del('pilotsync:{app1}:superseded');
+        self::assertArrayNotHasKey('superseded', $this->client()->status('example.com'));
+    }
+
+    /** With users.acl of 0.1.0. */
+    public function testStatusComesWithoutASupersededChangeThatRedisDenies(): void
+    {
+        $redis = $this->server->redis();
+        $redis->hSet('pilotsync:{app1}:pending', 'example.com', '{"seq":9,"recorded_at":"2026-03-01T12:05:01Z"}');
+        $redis->hSet('pilotsync:{app1}:superseded', 'example.com', '{"seq":7,"requested_at":"2026-03-01T12:00:00Z"}');
+        $redis->rawCommand('ACL', 'SETUSER', 'old', 'on', '>pw', '+@all', '~pilotsync:{app1}:pending', '~pilotsync:{app1}:domains', '~pilotsync:{app1}:sync');
+        $client = new Client('redis://old:pw@127.0.0.1:' . $this->server->port . '/0', 'app1');
+        foreach ([$client->status('example.com'), $client->status('example.com')] as $status) {
+            self::assertSame('pending', $status['state']);
+            self::assertArrayNotHasKey('superseded', $status);
+        }
+        self::assertCount(1, $redis->rawCommand('ACL', 'LOG'));
+    }
+
     public function testStatusHasTheReasonOfRelease010(): void
     {
         $this->server->redis()->hSet('pilotsync:{app1}:domains', 'example.com', '{"domain":"example.com","seq":7,"state":"failed","names":["example.com"],'
