@@ -170,7 +170,7 @@ func fillLedger(ctx context.Context, l *ledger.Ledger, app string) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	// The events of the outbox would have been sent by now.
+	// The events of the outbox would have been delivered by now.
 	for {
 		events, err := l.Outbox(ctx, app, 100)
 		if err != nil || len(events) == 0 {
@@ -178,6 +178,11 @@ func fillLedger(ctx context.Context, l *ledger.Ledger, app string) error {
 		}
 		if err := l.RemoveFromOutbox(ctx, app, events...); err != nil {
 			return err
+		}
+		for _, event := range events {
+			if err := l.RemoveEvent(ctx, event.Event); err != nil {
+				return err
+			}
 		}
 	}
 }

@@ -451,19 +451,23 @@ func aWorkerRuns(t *testing.T, program string) {
 	p.stop()
 }
 
-// checkQueryMetrics fails if the scaler's query uses a metric, or a queue, that workers don't have.
+// checkQueryMetrics fails if the scaler's query uses a metric, or a queue or kind of one, that workers
+// don't have.
 func checkQueryMetrics(t *testing.T, p *pod) {
 	t.Helper()
 	_, trigger := scaler(t)
 	query := trigger.Metadata["query"]
-	names := regexp.MustCompile(`(\w+)\{`).FindAllStringSubmatch(query, -1)
-	queues := regexp.MustCompile(`queue=~"([a-z|]+)"`).FindStringSubmatch(query)
-	if len(names) == 0 || queues == nil {
-		t.Fatalf("the query names no metric, or no queues: %s", query)
+	metrics := regexp.MustCompile(`(\w+)\{([^}]*)\}`).FindAllStringSubmatch(query, -1)
+	if len(metrics) == 0 {
+		t.Fatalf("the query names no metric: %s", query)
 	}
-	for _, name := range names {
-		for queue := range strings.SplitSeq(queues[1], "|") {
-			series := fmt.Sprintf("\n%s{queue=%q} ", name[1], queue)
+	for _, metric := range metrics {
+		label, values := "queue", "domains" // of a metric without either, one queue will do
+		if named := regexp.MustCompile(`(queue|kind)=~"([a-z|]+)"`).FindStringSubmatch(metric[2]); named != nil {
+			label, values = named[1], named[2]
+		}
+		for value := range strings.SplitSeq(values, "|") {
+			series := fmt.Sprintf("\n%s{%s=%q} ", metric[1], label, value)
 			await(t, "the worker tells"+series, func() bool {
 				resp, err := http.Get("http://" + p.address("health and metrics are") + "/metrics")
 				if err != nil {
