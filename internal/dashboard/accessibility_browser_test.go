@@ -51,7 +51,7 @@ func TestNoPageKeepsPeopleFromUsingIt(t *testing.T) {
 		}
 		b.open(w.url + "/apps/agency-berlin")
 		b.do(click("#do-add summary"), chromedp.Evaluate[chromedp.Void](`document.querySelector("#domains").value = "new.example.com\nnodns-neu.example.com\nno domain"; undefined`), click("#do-add button"))
-		b.awaitTrue(`document.querySelector(".checked")`)
+		b.awaitTrue(`document.querySelector(".checked input")`)
 		check("the results of a check, " + window.name)
 	}
 	w.redis.Stop()

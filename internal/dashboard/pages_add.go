@@ -5,31 +5,41 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"time"
 
 	"pilotsync/enqueue"
 	"pilotsync/tasks"
+	"pilotsync/worker/ledger"
 )
 
-const (
-	// formLimit is how large a posted form may be, in bytes: 50 names are at most 13 KiB.
-	formLimit = 64 << 10
-	// maxProblemsShown is how many lines that aren't domain names are shown.
-	maxProblemsShown = 20
-)
-
-// addPage is what the page shows after domains were checked, and before they are added.
+// addPage is the page of the form "Add domains": with what is wrong, or with the workers' results.
 type addPage struct {
-	App     string
-	Text    string // of the form
-	Checked []checkedDomain
+	App  string
+	Text string // of the form
+	// Failure is why the form wasn't taken. Its Heading is empty if it was.
+	Failure errorPage
 	// Invalid has an error for each line that isn't a domain name, at most maxProblemsShown.
 	Invalid []string
 	// More counts the other such lines.
 	More int
+	// Run has the domains that are checked; nil before.
+	Run *checkedRun
 }
 
-// checkedDomain is a domain with a worker's result. Its Code is empty if no worker answered.
+// checkedRun is how far the check of a list of domains is.
+type checkedRun struct {
+	ID      string
+	Domains []checkedDomain // what needs a look first
+	// Answered, OK and Unanswered count domains.
+	Answered, OK, Unanswered int
+	// Ended reports that no result comes any more, and Failure why some are missing.
+	Ended   bool
+	Failure string
+}
+
+// checkedDomain is a domain with a worker's result. Its Code is empty if it has none.
 type checkedDomain struct {
 	tasks.CheckResult
 	// Changes are the DNS records to change, if DNS is wrong.
@@ -50,124 +60,161 @@ func (d checkedDomain) Others() []tasks.Cause {
 	return others
 }
 
-// Ready are the domains that would work, and All are all of them.
-func (a addPage) Ready() []string { return a.domains(func(d checkedDomain) bool { return d.OK }) }
-func (a addPage) All() []string   { return a.domains(func(checkedDomain) bool { return true }) }
-
-func (a addPage) domains(include func(checkedDomain) bool) []string {
-	var all []string
-	for _, d := range a.Checked {
-		if include(d) {
-			all = append(all, d.Domain)
-		}
+// rank sorts domains: those that wouldn't work, those without a result, those with a smaller
+// problem, and the others.
+func (d checkedDomain) rank() int {
+	switch {
+	case d.Code == "":
+		return 1
+	case !d.OK:
+		return 0
+	case len(d.Others()) > 0:
+		return 2
 	}
-	return all
+	return 3
 }
 
-// checkDomains asks the workers whether the domains of the form "Add domains" would work, and
-// shows the results. It adds nothing.
+// newCheckedRun sorts and counts the results of a run at a time.
+func newCheckedRun(id string, run ledger.CheckRun, now time.Time) *checkedRun {
+	c := &checkedRun{ID: id, Ended: run.Ended, Failure: run.Failure}
+	if !c.Ended && now.Sub(run.ProgressAt) > checkRunSilence {
+		c.Ended, c.Failure = true, "the dashboard that had them checked has stopped"
+	}
+	for _, domain := range run.Domains {
+		result, ok := run.Results[domain]
+		result.Domain = domain
+		if ok {
+			c.Answered++
+		}
+		if result.OK {
+			c.OK++
+		}
+		c.Domains = append(c.Domains, checkedDomain{result, tasks.AllRecords(result.Names, nil, result.Problems)})
+	}
+	c.Unanswered = len(c.Domains) - c.Answered
+	slices.SortStableFunc(c.Domains, func(a, b checkedDomain) int { return cmp.Compare(a.rank(), b.rank()) })
+	return c
+}
+
+// Bad is how many domains wouldn't work yet.
+func (c *checkedRun) Bad() int { return c.Answered - c.OK }
+
+// checkDomains has workers check the domains of the form "Add domains", and redirects to the page
+// of the results. It adds nothing. If it fails, the form comes back with all that it had.
 func (p *pageServer) checkDomains(w http.ResponseWriter, r *http.Request) error {
-	app, text, err := p.addForm(w, r)
-	if err != nil {
-		return err
-	}
+	app := r.PathValue("app")
+	text, err := addText(w, r)
 	body := addPage{App: app, Text: text}
-	var targets []enqueue.Target
-	for _, line := range lines(text) {
-		domain, err := tasks.ParseDomain(line)
-		switch {
-		case err == nil:
-			targets = append(targets, enqueue.Target{AppID: app, Domain: domain})
-		case len(body.Invalid) < maxProblemsShown:
-			body.Invalid = append(body.Invalid, err.Error())
-		default:
-			body.More++
-		}
+	fail := func(err error) error {
+		body.Failure = (&actionError{"Check domains", "", err}).page()
+		return p.renderAdd(w, r, body.Failure.Status, body)
 	}
-	targets = unique(targets)
-	if len(targets) > tasks.MaxChecks {
-		return &actionError{"Check domains", appPath(app), tooMany(len(targets))}
-	}
-	results, err := p.enqueuer.Check(r.Context(), operatorName(r), targets...)
-	if err != nil && !errors.Is(err, enqueue.ErrNoResult) {
-		return &actionError{"Check domains", appPath(app), err}
-	}
-	for i, result := range results {
-		result.Domain = targets[i].Domain
-		body.Checked = append(body.Checked, checkedDomain{result, tasks.AllRecords(result.Names, nil, result.Problems)})
-	}
-	return p.render(w, r, http.StatusOK, "add", layoutData{Title: "Add domains to " + app, Section: "/apps", Body: body})
-}
-
-// addDomains enqueues the additions of the domains of a form, and redirects to the app's page.
-func (p *pageServer) addDomains(w http.ResponseWriter, r *http.Request) error {
-	app, text, err := p.addForm(w, r)
 	if err != nil {
-		return err
+		return fail(err)
 	}
-	names := lines(text)
-	failed := func(err error) error { return &actionError{"Add domains", appPath(app), err} }
-	if len(names) > tasks.MaxChecks {
-		return failed(tooMany(len(names)))
-	}
-	var reqs []enqueue.Request
-	for _, name := range names {
-		req := enqueue.Request{AppID: app, Domain: name, By: operatorName(r)}
-		if canonical, err := tasks.ParseDomain(name); err == nil {
-			view, known, err := p.reader.Domain(r.Context(), app, canonical)
-			switch {
-			case err != nil:
-				return err
-			case known:
-				req = request(view, false, operatorName(r))
-			}
+	if err := p.checkApp(r.Context(), app); err != nil {
+		if missing := (*notFound)(nil); errors.As(err, &missing) {
+			return err
 		}
-		reqs = append(reqs, req)
+		return fail(err)
 	}
-	if _, err := p.enqueuer.Enqueue(r.Context(), reqs...); err != nil {
-		return failed(err)
+	run := ledger.CheckRun{App: app, By: operatorName(r), At: p.now().UTC(), Text: text}
+	run.Domains, run.Invalid, run.More = parseDomains(text)
+	body.Invalid, body.More = run.Invalid, run.More
+	switch n := len(run.Domains); {
+	case n == 0 && len(run.Invalid) > 0:
+		return p.renderAdd(w, r, http.StatusUnprocessableEntity, body)
+	case n == 0:
+		return fail(fmt.Errorf("%w: the form has no domain", enqueue.ErrInvalid))
+	case n > maxAdded:
+		return fail(tooMany(n))
 	}
-	http.Redirect(w, r, appPath(app)+"?asked=additions", http.StatusSeeOther)
+	release, refusal := p.checks.quota.try(run.By)
+	if refusal != 0 {
+		return fail(fmt.Errorf("%w: a user may have %d at a time, and all users %d", errBusy, maxCheckRunsEach, maxCheckRuns))
+	}
+	id, err := p.checks.store.SaveCheckRun(r.Context(), run)
+	if err != nil {
+		release()
+		return fail(err)
+	}
+	p.checks.start(id, run, release)
+	http.Redirect(w, r, checkPath(app, id), http.StatusSeeOther)
 	return nil
 }
 
-// addForm returns the app of a form and the text with its domains.
-func (p *pageServer) addForm(w http.ResponseWriter, r *http.Request) (app, text string, err error) {
-	app = r.PathValue("app")
+// checkPath is the path of the results of a run.
+func checkPath(app, id string) string { return appPath(app) + "/checks/" + id }
+
+// checkResults shows the results of a run.
+func (p *pageServer) checkResults(w http.ResponseWriter, r *http.Request) error {
+	app, id := r.PathValue("app"), r.PathValue("id")
+	unknown := &notFound{"This check isn't stored any more. Check the domains again on the app's page."}
+	if !bulkID.MatchString(id) {
+		return unknown
+	}
+	run, ok, err := p.checks.store.CheckRun(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	if !ok || run.App != app {
+		return unknown
+	}
+	return p.renderAdd(w, r, http.StatusOK, addPage{App: app, Text: run.Text, Invalid: run.Invalid, More: run.More, Run: newCheckedRun(id, run, p.now())})
+}
+
+func (p *pageServer) renderAdd(w http.ResponseWriter, r *http.Request, status int, body addPage) error {
+	data := layoutData{Title: "Add domains to " + body.App, Section: "/apps", Body: body}
+	if body.Run != nil && !body.Run.Ended {
+		data.Reload = 2
+	}
+	return p.render(w, r, status, "add", data)
+}
+
+// addDomains enqueues the additions of the selected domains, and redirects to the page of their
+// progress.
+func (p *pageServer) addDomains(w http.ResponseWriter, r *http.Request) error {
+	app := r.PathValue("app")
 	if err := p.checkApp(r.Context(), app); err != nil {
-		return "", "", err
+		return err
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, formLimit)
+	back := appPath(app)
+	failed := func(err error) error { return &actionError{"Add domains", back, err} }
+	r.Body = http.MaxBytesReader(w, r.Body, addFormLimit)
 	if err := r.ParseForm(); err != nil {
-		return "", "", &actionError{"Read the form", appPath(app), fmt.Errorf("%w: %w", enqueue.ErrInvalid, err)}
+		return failed(fmt.Errorf("%w: %w", enqueue.ErrInvalid, formError(err)))
 	}
-	return app, r.PostForm.Get("domains"), nil
-}
-
-// lines are the lines of a text that aren't empty.
-func lines(text string) []string {
-	var all []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
-			all = append(all, line)
+	if id := r.PostForm.Get("check"); bulkID.MatchString(id) {
+		back = checkPath(app, id)
+	}
+	domains, invalid, _ := parseDomains(strings.Join(r.PostForm["select"], "\n"))
+	switch n := len(domains); {
+	case len(invalid) > 0:
+		return failed(fmt.Errorf("%w: %s", enqueue.ErrInvalid, invalid[0]))
+	case n == 0:
+		return failed(fmt.Errorf("%w: no domain is selected", enqueue.ErrInvalid))
+	case n > maxAdded:
+		return failed(tooMany(n))
+	}
+	at := make([]ledger.Position, len(domains))
+	for i, domain := range domains {
+		at[i] = ledger.Position{App: app, Domain: domain}
+	}
+	known, err := p.bulks.Views(r.Context(), at)
+	if err != nil {
+		return failed(err)
+	}
+	options := map[string]ledger.View{} // a domain keeps its own
+	for _, v := range known {
+		options[v.Domain] = v
+	}
+	reqs := make([]enqueue.Request, len(domains))
+	for i, domain := range domains {
+		reqs[i] = enqueue.Request{AppID: app, Domain: domain, By: operatorName(r)}
+		if v, ok := options[domain]; ok {
+			reqs[i] = request(v, false, operatorName(r))
 		}
 	}
-	return all
-}
-
-// unique removes repeated targets, and keeps the order.
-func unique(targets []enqueue.Target) []enqueue.Target {
-	var all []enqueue.Target
-	seen := map[enqueue.Target]bool{}
-	for _, t := range targets {
-		if !seen[t] {
-			all = append(all, t)
-		}
-		seen[t] = true
-	}
-	return all
-}
-
-func tooMany(n int) error {
-	return fmt.Errorf("%w: %d domains, and the form takes %d at once; for more run 'pilotsync enqueue add --file=FILE'", enqueue.ErrInvalid, n, tasks.MaxChecks)
+	receipts, err := p.enqueuer.Enqueue(r.Context(), reqs...)
+	return p.showProgress(w, r, "add", back, 0, bulkItems(receipts), err)
 }

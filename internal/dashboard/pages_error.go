@@ -22,6 +22,9 @@ type notFound struct{ cause string }
 
 func (e *notFound) Error() string { return e.cause }
 
+// errBusy is wrapped by the error if a user, or all users, have too many lists checked at a time.
+var errBusy = errors.New("too many lists are checked now")
+
 // errRender is wrapped by the errors of templates.
 var errRender = errors.New("render the page")
 
@@ -89,6 +92,10 @@ func (e *actionError) page() errorPage {
 	if errors.Is(e.err, enqueue.ErrInvalid) {
 		return errorPage{Status: http.StatusUnprocessableEntity, Heading: "Refused", Back: e.back, Cause: cause,
 			Remedy: "A retry won't help, because the request itself is refused."}
+	}
+	if errors.Is(e.err, errBusy) {
+		return errorPage{Status: http.StatusTooManyRequests, Heading: "Too many at once", Back: e.back, Cause: cause,
+			Remedy: "Nothing was done. Try again in a minute."}
 	}
 	if refusedAction(e.err) {
 		return errorPage{Status: http.StatusUnprocessableEntity, Heading: "Refused", Back: e.back, Cause: cause,

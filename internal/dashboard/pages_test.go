@@ -29,7 +29,7 @@ type fakeLedger struct {
 	loss    ledger.Loss
 	err     error // of each read
 
-	mu sync.Mutex // of verified
+	mu sync.Mutex // of verified, checked and run
 
 	paused  []string // pauses and resumes of apps
 	snoozed []ledger.Snooze
@@ -40,9 +40,12 @@ type fakeLedger struct {
 	bulk       ledger.Bulk // the last one
 	audit      ledger.AuditQuery
 	requested  []ledger.AuditEntry
-	checked    []string // by whom, and the domain
-	results    []tasks.CheckResult
+	checked    []string                     // by whom, and the domain
+	results    map[string]tasks.CheckResult // by domain; no worker answers for others
 	checkErr   error
+	saveErr    error           // of a list of domains to check
+	run        ledger.CheckRun // the last one
+	running    sync.WaitGroup  // its checks
 }
 
 func (s *fakeLedger) AppStates(_ context.Context, ids ...string) ([]ledger.App, error) {
@@ -135,10 +138,39 @@ func (s *fakeLedger) Verify(_ context.Context, by string, targets ...enqueue.Tar
 }
 
 func (s *fakeLedger) Check(_ context.Context, by string, targets ...enqueue.Target) ([]tasks.CheckResult, error) {
-	for _, t := range targets {
-		s.checked = append(s.checked, by+" "+t.AppID+" "+t.Domain)
+	s.mu.Lock() // many are checked concurrently
+	defer s.mu.Unlock()
+	s.checked = append(s.checked, by+" "+targets[0].AppID+" "+targets[0].Domain)
+	if s.checkErr != nil {
+		return nil, s.checkErr
 	}
-	return s.results, s.checkErr
+	result, ok := s.results[targets[0].Domain]
+	if !ok {
+		return []tasks.CheckResult{{}}, enqueue.ErrNoResult
+	}
+	return []tasks.CheckResult{result}, nil
+}
+
+func (s *fakeLedger) SaveCheckRun(_ context.Context, run ledger.CheckRun) (string, error) {
+	s.run = run
+	s.run.Results, s.run.ProgressAt = map[string]tasks.CheckResult{}, run.At
+	return strings.Repeat("a", 32), s.saveErr
+}
+
+func (s *fakeLedger) SaveCheckResult(_ context.Context, _, domain string, result tasks.CheckResult, _ time.Time) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.run.Results[domain] = result
+	return nil
+}
+
+func (s *fakeLedger) EndCheckRun(_ context.Context, _, failure string) error {
+	s.run.Ended, s.run.Failure = true, failure
+	return nil
+}
+
+func (s *fakeLedger) CheckRun(context.Context, string) (ledger.CheckRun, bool, error) {
+	return s.run, s.run.App != "", s.err
 }
 
 func (s *fakeLedger) Pause(_ context.Context, app, by string) error {
@@ -200,6 +232,12 @@ func newPages(t *testing.T, s *fakeLedger, q fakeQueues, user User) http.Handler
 // newPagesOver returns them over a fakeLedger that another reader reads.
 func newPagesOver(t *testing.T, s *fakeLedger, reader Reader, q fakeQueues, user User) http.Handler {
 	t.Helper()
+	return newPagesWith(t, s, reader, q, user, func(*pageServer) {})
+}
+
+// newPagesWith is newPagesOver, and lets use see them.
+func newPagesWith(t *testing.T, s *fakeLedger, reader Reader, q fakeQueues, user User, use func(*pageServer)) http.Handler {
+	t.Helper()
 	files, err := newAssets(staticFiles)
 	if err != nil {
 		t.Fatal(err)
@@ -209,7 +247,9 @@ func newPagesOver(t *testing.T, s *fakeLedger, reader Reader, q fakeQueues, user
 		now: func() time.Time { return noon }, log: testLog(t.Output()).WithField("test", t.Name()),
 		requireAct: (&Dashboard{}).requireAct, fresh: &freshness{},
 	}
+	p.checks = &checkRunner{ctx: t.Context(), running: &s.running, enqueuer: s, store: s, quota: newQuota(maxCheckRuns, maxCheckRunsEach), log: p.log}
 	p.hub = newHub(t.Context(), &freshness{}, snapshotReader{s, q}.take)
+	use(p)
 	mux := http.NewServeMux()
 	p.register(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -14,13 +14,8 @@ import (
 	"pilotsync/worker/operator"
 )
 
-// readLimit is how long one page may read from Redis, and checkLimit how long one may wait for
-// workers. That is longer than [enqueue.Client.Check] does, and shorter than a response may
-// take.
-const (
-	readLimit  = 5 * time.Second
-	checkLimit = enqueue.CheckWait + readLimit
-)
+// readLimit is how long one page may read from Redis.
+const readLimit = 5 * time.Second
 
 // Reader is what the pages read from the ledger; [*ledger.Ledger] in production.
 type Reader interface {
@@ -73,6 +68,7 @@ type pageServer struct {
 	enqueuer   Enqueuer
 	bulks      bulkStore
 	exports    *quota
+	checks     *checkRunner
 	audits     auditReader
 	operator   Operator
 	snoozer    Snoozer
@@ -100,6 +96,7 @@ func (s *Dashboard) registerPages(mux *http.ServeMux) {
 		hub: newHub(s.ctx, fresh, snapshotReader{shared, queues}.take), requireAct: s.requireAct, now: time.Now,
 		version: s.cfg.Version, base: basePath(s.cfg.BasePath), log: s.log, templates: newPageTemplates(),
 	}
+	p.checks = &checkRunner{ctx: s.ctx, running: &s.running, enqueuer: s.enqueuer, store: s.ledger, quota: newQuota(maxCheckRuns, maxCheckRunsEach), log: s.log}
 	p.register(mux)
 }
 
@@ -110,6 +107,7 @@ func (p *pageServer) register(mux *http.ServeMux) {
 	page("GET /{$}", p.overview)
 	page("GET /apps", p.apps)
 	page("GET /apps/{app}", p.app)
+	page("GET /apps/{app}/checks/{id}", p.checkResults)
 	page("GET /domains", p.domains)
 	mux.HandleFunc("GET /domains/export", p.export)
 	page("GET /bulk/{id}", p.bulk)
@@ -122,8 +120,8 @@ func (p *pageServer) register(mux *http.ServeMux) {
 			return err
 		})))
 	}
-	act("POST /apps/{app}/check", checkLimit, p.checkDomains)
-	act("POST /apps/{app}/add", readLimit, p.addDomains)
+	act("POST /apps/{app}/check", bulkLimit, p.checkDomains)
+	act("POST /apps/{app}/add", bulkLimit, p.addDomains)
 	act("POST /apps/{app}/{action}", readLimit, p.actOnApp)
 	act("POST /bulk", bulkLimit, p.actOnDomains)
 	act("POST /domains/{app}/{domain}/snooze", readLimit, p.snoozeDomain)

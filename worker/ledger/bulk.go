@@ -2,8 +2,6 @@ package ledger
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,7 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// BulkKept is how long the ledger has a [Bulk], so that its progress can be seen.
+// BulkKept is how long the ledger has a [Bulk] or a [CheckRun], so that its progress can be seen.
 const BulkKept = 24 * time.Hour
 
 // Bulk is one action of a user on many domains. Each domain got an ordinary task; this says which.
@@ -37,9 +35,7 @@ func bulkKey(id string) string { return "pilotsync:{agenda}:bulk:" + id }
 
 // SaveBulk keeps an action for [BulkKept], and returns its id.
 func (l *Ledger) SaveBulk(ctx context.Context, b Bulk) (id string, err error) {
-	var random [16]byte
-	_, _ = rand.Read(random[:]) // it never fails
-	id = hex.EncodeToString(random[:])
+	id = newID()
 	if err := l.rdb.Set(ctx, bulkKey(id), encode(b), BulkKept).Err(); err != nil {
 		return "", fmt.Errorf("keep which %d domains got a task: %w", len(b.Items), err)
 	}

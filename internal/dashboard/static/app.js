@@ -13,11 +13,11 @@
   const selectorOf = (el) => el.id ? "#" + CSS.escape(el.id)
     : el.getAttribute("href") ? `a[href="${CSS.escape(el.getAttribute("href"))}"]` : "";
 
-  // keepSelected selects what the user selected before. "All" stays only for the same search.
+  // keepSelected keeps what the user selected before. "All" stays only for the same search.
   function keepSelected(now, next) {
     const search = (part) => part?.querySelector('#bulk input[name="search"]')?.value;
-    for (const { id, name } of now.querySelectorAll("input[type=checkbox][id]:checked")) {
-      if (name !== "all" || search(now) === search(next)) next?.querySelector("#" + CSS.escape(id))?.setAttribute("checked", "");
+    for (const { id, name, checked } of now.querySelectorAll("input[type=checkbox][id]")) {
+      if (name !== "all" || search(now) === search(next)) next.querySelector("#" + CSS.escape(id))?.toggleAttribute("checked", checked);
     }
   }
 
@@ -28,9 +28,9 @@
       for (const open of now.querySelectorAll("details[open][id]")) { // what the user opened stays open
         next?.querySelector("#" + CSS.escape(open.id))?.setAttribute("open", "");
       }
-      keepSelected(now, next);
       if (!next || next.innerHTML === now.innerHTML && next.className === now.className) continue;
       if (now.querySelector("details[open] form")) continue; // the user is about to act
+      keepSelected(now, next);
       const focus = now.contains(document.activeElement) ? selectorOf(document.activeElement) : "";
       const place = [...now.querySelectorAll(usable)].indexOf(document.activeElement);
       const scrolled = [...now.querySelectorAll(".scroll, .diff")].map((el) => [el.scrollLeft, el.scrollTop]);
@@ -145,7 +145,7 @@
     const page = document.getElementById("select-page"), all = document.getElementById("select-all");
     page.checked = n > 0 && n === boxes.length;
     page.indeterminate = n > 0 && n < boxes.length;
-    label.textContent = all.checked ? "All selected" : n ? `${n} selected` : "";
+    label.textContent = all?.checked ? "All selected" : n ? `${n} selected` : "";
   }
   document.addEventListener("change", ({ target }) => {
     if (target.matches("[data-select-page]")) document.querySelectorAll('input[name="select"]').forEach((box) => { box.checked = target.checked; });
