@@ -185,7 +185,8 @@ func sentinelOptions(p parts, secure bool) (*redis.FailoverOptions, error) {
 			return nil, err
 		}
 	}
-	opt.ContextTimeoutEnabled = true
+	opt.ContextTimeoutEnabled, opt.PipelinePoolSize = true, noPipelinePool
+	opt.ReadBufferSize, opt.WriteBufferSize = bufferSize, bufferSize
 	opt.DisableIdentity = true
 	if opt.PoolSize == 0 {
 		opt.PoolSize = poolSize()
@@ -218,7 +219,8 @@ func clusterOptions(p parts, secure bool) (*redis.ClusterOptions, error) {
 			return nil, err
 		}
 	}
-	opt.ContextTimeoutEnabled = true
+	opt.ContextTimeoutEnabled, opt.PipelinePoolSize = true, noPipelinePool
+	opt.ReadBufferSize, opt.WriteBufferSize = bufferSize, bufferSize
 	opt.DisableIdentity, opt.MaintNotificationsConfig = true, noMaintNotifications()
 	if opt.PoolSize == 0 {
 		opt.PoolSize = poolSize()
@@ -245,10 +247,20 @@ func (p parts) parseHosts(defaultPort string) (*url.URL, []string, error) {
 	return u, addrs, nil
 }
 
+const (
+	// noPipelinePool lets pipelines use the pool of all commands. go-redis's own for them has buffers
+	// of 256 KiB for each connection, and ours are small.
+	noPipelinePool = -1
+	// bufferSize is that of a connection, in bytes, for each direction. A worker has some 30 connections,
+	// and most answers are short; larger ones go around the buffer.
+	bufferSize = 8 << 10
+)
+
 // withDefaults sets the pool's size, and makes each read and write honour its context's
 // deadline; otherwise go-redis uses only its own time limits.
 func withDefaults(opt *redis.Options) *redis.Options {
-	opt.ContextTimeoutEnabled = true
+	opt.ContextTimeoutEnabled, opt.PipelinePoolSize = true, noPipelinePool
+	opt.ReadBufferSize, opt.WriteBufferSize = bufferSize, bufferSize
 	opt.DisableIdentity, opt.MaintNotificationsConfig = true, noMaintNotifications()
 	if opt.PoolSize == 0 {
 		opt.PoolSize = poolSize()

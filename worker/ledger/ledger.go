@@ -33,7 +33,7 @@ var _ listsync.Ledger = (*Ledger)(nil)
 
 // New returns the ledger in rdb, which the caller must close.
 func New(rdb redis.UniversalClient) *Ledger {
-	l := &Ledger{rdb: rdb, scripts: newScripts()}
+	l := &Ledger{rdb: rdb, scripts: allScripts()}
 	l.agenda = &marker{rdb: rdb, script: l.mark, touchScript: l.scripts.touch, marks: map[string]ownMark{}, touches: map[string]time.Time{}}
 	return l
 }

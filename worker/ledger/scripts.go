@@ -3,6 +3,7 @@ package ledger
 import (
 	"embed"
 	"fmt"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -19,7 +20,9 @@ type scripts struct {
 	addNames, auditName, removeNames, findNames, event, snooze *redis.Script
 }
 
-func newScripts() scripts {
+// allScripts are constants. Each holds the prelude, so they take 300 KB, and a worker has several
+// ledgers.
+var allScripts = sync.OnceValue(func() scripts {
 	prelude := lua("prelude")
 	script := func(name string) *redis.Script { return redis.NewScript(prelude + lua(name)) }
 	return scripts{
@@ -37,7 +40,7 @@ func newScripts() scripts {
 		superseded: script("superseded"), checkNumbers: script("check_numbers"),
 		ended: script("ended"), prune: script("prune"), event: script("event"),
 	}
-}
+})
 
 // lua returns an embedded file.
 func lua(name string) string {
