@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,8 +23,8 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// The attacks of this file put something on a queue. users.acl refuses some of it to php. They come
-// with the rights of admin: an ACL file of an earlier release, or another program, lets them in.
+// The attacks of this file put something on a queue. What users.acl refuses to php comes with the
+// rights of admin: an ACL file of an earlier release, or another program, lets it in.
 
 // message encodes a task's message with integer fields by their numbers: 5 retry, 8 timeout, 9
 // deadline.
@@ -75,6 +76,10 @@ func TestALargeMessageKillsNoWorker(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, simulator.Options{}, "--proto-max-bulk-len", "512mb", "--maxmemory-clients", "0") // as earlier releases shipped it
 	ctx := t.Context()
+	opt := f.admin.Options()
+	opt.ReadTimeout, opt.WriteTimeout = harness.Limit, harness.Limit
+	slow := redis.NewClient(opt)
+	t.Cleanup(func() { _ = slow.Close() })
 	// Four messages of 200 MB would fill Redis. A worker of before died of one with 64 MB, too.
 	large := strings.Repeat("x", 200<<20)
 	for _, task := range []struct {
@@ -87,7 +92,7 @@ func TestALargeMessageKillsNoWorker(t *testing.T) {
 		{tasks.QueueDomains, "active", "dead", 64 << 20},
 	} {
 		prefix := "asynq:{" + task.queue + "}:"
-		if err := f.admin.HSet(ctx, prefix+"t:"+task.id, "msg", large[:task.size], "state", task.list).Err(); err != nil {
+		if err := slow.HSet(ctx, prefix+"t:"+task.id, "msg", large[:task.size], "state", task.list).Err(); err != nil {
 			t.Fatal(err)
 		}
 		if task.list == "retry" {
@@ -114,9 +119,11 @@ func TestRedisTakesNoLargeValueFromPHP(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, simulator.Options{})
 	f.worker()
-	php := f.as("php")
-	if err := php.HSet(t.Context(), "asynq:{domains}:t:change:app1:large.example.com:1", "msg", strings.Repeat("x", 2<<20)).Err(); err == nil {
-		t.Error("Redis took a message of 2 MiB")
+	php, large := f.as("php"), strings.Repeat("x", 200<<20)
+	for _, size := range []int{2 << 20, len(large)} {
+		if err := php.HSet(t.Context(), "asynq:{domains}:t:change:app1:large.example.com:1", "msg", large[:size]).Err(); err == nil {
+			t.Errorf("Redis took a message of %d bytes", size)
+		}
 	}
 	f.requireService()
 }
@@ -154,15 +161,12 @@ func TestTasksThatCannotSucceedEndInTheArchive(t *testing.T) {
 	f := newFixture(t, simulator.Options{})
 	const n = 5000
 	worker := f.worker()
-	if _, err := f.admin.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+	f.requireListed("app1")
+	commands := f.commands()
+	if _, err := f.as("php").Pipelined(t.Context(), func(p redis.Pipeliner) error {
 		for i := range n {
 			id := fmt.Sprintf("change:app1:bad%d.example.com:1", i)
-			fields := map[protowire.Number]int64{5: 1 << 30, 9: 1}
-			if i%2 == 1 {
-				fields = map[protowire.Number]int64{5: 1 << 30, 8: -3600}
-			}
-			payload := []byte(`{"app_id":"app1","domain":"no domain","seq":1,"requested_at":"2026-03-01T12:00:00Z"}`)
-			plant(t.Context(), p, tasks.QueueDomains, id, message(tasks.TypeDomainAdd, id, tasks.QueueDomains, payload, fields))
+			plant(t.Context(), p, tasks.QueueDomains, id, message(tasks.TypeDomainAdd, id, tasks.QueueDomains, change("no domain", "1"), oddLimits(i)))
 		}
 		return nil
 	}); err != nil {
@@ -171,10 +175,50 @@ func TestTasksThatCannotSucceedEndInTheArchive(t *testing.T) {
 	harness.AwaitTrue(t, "all are archived", func() bool {
 		return f.waiting(tasks.QueueDomains) == 0 && f.admin.ZCard(t.Context(), "asynq:{domains}:archived").Val() == n
 	})
+	// Each is taken once, which takes some 24 commands, most of them within scripts.
+	if each := float64(f.commands()-commands) / n; each > 60 {
+		t.Errorf("Redis executed %.1f commands for each", each)
+	}
 	f.requireService()
 	if lines := strings.Count(worker.Written(), "\n"); lines > 500 {
 		t.Errorf("the worker logged %d lines", lines)
 	}
+}
+
+// With a deadline of 1970 or a negative timeout asynq ended each attempt before it began, without
+// counting it.
+func TestAProducersLimitsAreNotAWorkers(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, simulator.Options{})
+	const n = 40
+	f.worker()
+	for i := range n {
+		domain, seq := fmt.Sprintf("odd%d.example.com", i), strconv.FormatInt(time.Now().UnixMicro(), 10)
+		id := "change:app1:" + domain + ":" + seq
+		plant(t.Context(), f.as("php"), tasks.QueueDomains, id, message(tasks.TypeDomainAdd, id, tasks.QueueDomains, change(domain, seq), oddLimits(i)))
+	}
+	harness.AwaitTrue(t, "all are listed", func() bool { return len(f.sim.List("app1")) >= 2*n }) // with their www form
+	if left := f.waiting(tasks.QueueDomains); left > 0 {
+		t.Errorf("%d tasks wait", left)
+	}
+	f.requireService()
+}
+
+// oddLimits are those of message: a retry limit of a billion, with a deadline or a timeout.
+func oddLimits(i int) map[protowire.Number]int64 {
+	return []map[protowire.Number]int64{{5: 1 << 30, 9: 1}, {5: 1 << 30, 8: -3600}, {5: -1, 8: 1 << 40}, {5: 1 << 31, 9: -1 << 40}}[i%4]
+}
+
+// commands is how many commands Redis has executed, with those in scripts.
+func (f *fixture) commands() (n int) {
+	f.t.Helper()
+	for line := range strings.Lines(f.admin.Info(f.t.Context(), "stats").Val()) {
+		if _, err := fmt.Sscanf(line, "total_commands_processed:%d", &n); err == nil {
+			return n
+		}
+	}
+	f.t.Fatal("Redis doesn't count its commands")
+	return 0
 }
 
 // They made 4.3 MB of metrics for ever.

@@ -102,6 +102,7 @@ func TestPlugin(t *testing.T) {
 		{"Ultimate Multisite's checks are off unless a filter says so", ownChecksOff},
 		{"the network's names answer the signed challenge", answersChallenge},
 		{"a forged or old webhook changes nothing", forgedWebhooks},
+		{"a webhook that is signed with one byte is refused", guessableSecret},
 		{"an event of the future or with odd names is refused", futureEvents},
 		{"a repeated or late event changes nothing", repeatedEvents},
 		{"Site Health shows when the last event arrived", lastEvent},
@@ -644,6 +645,29 @@ func forgedWebhooks(f *fixture) {
 	if status, _ := f.postEvent("id3", now, tasks.Event{Type: "no.such", AppID: app}); status != http.StatusOK {
 		f.t.Errorf("an event of a later version is answered with %d", status)
 	}
+}
+
+// guessableSecret has 256 values.
+func guessableSecret(f *fixture) {
+	signer, err := standardwebhooks.NewWebhookRaw([]byte("k"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	now := time.Now()
+	body, err := json.Marshal(domainEvent("guessed.example.com", tasks.Done, now))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	signature, err := signer.Sign("g1", now, body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.toggleFile("no-constants", true)
+	f.writeFile("extra.php", "<?php define( 'PILOTSYNC_REDIS_URL', '"+f.redis.As("php")+"' ); define( 'PILOTSYNC_WEBHOOK_SECRET', 'whsec_aw==' );")
+	if status, answer := f.postSigned("g1", now, signature, body); status != http.StatusServiceUnavailable {
+		f.t.Errorf("with a secret of one byte it is answered with %d %s", status, answer)
+	}
+	f.toggleFile("no-constants", false)
 }
 
 // futureEvents would make all later ones look old.
