@@ -434,7 +434,8 @@ final class Client
         if (!$reply instanceof ErrorReply || !$reply->lacksFunction()) {
             return $reply;
         }
-        $second = $this->evaluate($script, $arguments);
+        // Not EVALSHA first: with a Redis that has neither, that would be a third round trip.
+        $second = $this->pipeline([array_merge(['EVAL', $script], $arguments)])[0];
         if (!$second instanceof ErrorReply) {
             $this->scripts = true;
         } elseif ($second->isDenied()) {

@@ -165,7 +165,7 @@ final class ClientTest extends TestCase
     public function knownScripts(): array
     {
         return ['a worker has loaded the functions' => [1, true, false], 'Redis knows the script only' => [2, false, true],
-            'no worker has run, and no producer' => [3, false, false]];
+            'no worker has run, and no producer' => [2, false, false]];
     }
 
     /**
