@@ -66,8 +66,8 @@ func TestAppsShowsEachAppsState(t *testing.T) {
 	}
 	for i, want := range [][]string{
 		{"APP ", " DOMAINS ", " NAMES ", " WAITING ", " OLDEST ", " LAST WRITE ", " TROUBLE"},
-		{"app1 ", " 1 checking-ssl-cert, 1 done ", " 173 of 300 ", " 0 ", ": +1 -0 ", " its server is not connected to ServerPilot since " + at.UTC().Format(time.RFC3339) + "; the certificate covers 172 of 173 names"},
-		{"app2 ", " 1 pending ", " - ", " 1 ", " paused by ada; blocked until a person acts: no card [1m"},
+		{"app1 ", " 1 Checking certificate, 1 Done ", " 173 of 300 ", " 0 ", ": +1 -0 ", " its server is not connected to ServerPilot since " + at.UTC().Format(time.RFC3339) + "; the certificate covers 172 of 173 names"},
+		{"app2 ", " 1 Pending ", " - ", " 1 ", " paused by ada; blocked until a person acts: no card [1m"},
 	} {
 		for _, piece := range want {
 			if !strings.Contains(lines[i]+" ", piece) {

@@ -56,7 +56,7 @@ func (c *checkCmd) Run(ctx context.Context, s *terminal.Streams) error {
 			}
 			d := describeCheck(result)
 			all = append(all, d)
-			t.Add(d.Domain, yes(d.OK), string(d.Code), d.Reason+". "+d.Remedy)
+			t.Add(tasks.ShownName(d.Domain), yes(d.OK), string(d.Code), d.Reason+". "+d.Remedy)
 			for _, p := range d.Problems {
 				if p.Name != d.Domain {
 					t.Add(p.Name, yes(false), string(p.Code), p.Reason+". "+p.Remedy)

@@ -56,7 +56,7 @@ func (c *dnsCmd) Run(ctx context.Context, s *terminal.Streams) error {
 				}
 				status := precheck.StatusOf(r, probe, target.Expected)
 				d.Records, d.Known = append(d.Records, status), true
-				t.Add(mark(status.Status), r.Type, r.Name, r.ValueText(), describeFound(status, probe))
+				t.Add(mark(status.Status), r.Type, tasks.ShownName(r.Name), r.ValueText(), describeFound(status, probe))
 			}
 			for _, name := range tasks.Names(domain, target.WWW) {
 				for _, r := range strayRecords(name, d.Records, probes[name], target.Expected) {

@@ -213,8 +213,8 @@ func TestTheWaitEndsWhenItsTimeIsUp(t *testing.T) {
 	s.settle("app1", listsync.Record{Domain: "old.example.com", State: tasks.Done, Names: []string{"old.example.com"}})
 	got := command(t, env, "", "enqueue", "add", "--app=app1", "old.example.com", "new.example.com", "--wait", "--timeout=400ms")
 	want := output{exitFailed, `DOMAIN           STATE    NAMES            REASON
-old.example.com  pending  old.example.com  is on the queue; no worker has taken it yet
-new.example.com  pending  new.example.com  is on the queue; no worker has taken it yet
+old.example.com  Pending  old.example.com  is on the queue; no worker has taken it yet
+new.example.com  Pending  new.example.com  is on the queue; no worker has taken it yet
 `, `pilotsync: the time is up (--timeout 400ms); 0 of 2 ended
   on the queue, until a worker takes it: old.example.com, new.example.com
 To check again:

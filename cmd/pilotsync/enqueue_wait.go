@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"pilotsync/enqueue"
@@ -37,7 +36,7 @@ func (f *changeFlags) wait(ctx context.Context, s *terminal.Streams, l *ledger.L
 	} else {
 		t := terminal.Table{Columns: []terminal.Column{terminal.DomainColumn(), terminal.StateColumn(), {Title: "NAMES", Rank: 1, Min: 24}, terminal.ReasonColumn()}}
 		for _, d := range states {
-			t.Add(d.Domain, string(d.State), strings.Join(d.Names, ", "), cmp.Or(d.Advice, d.Reason))
+			t.Add(tasks.ShownName(d.Domain), d.State.Name(), shownNames(d.Names), cmp.Or(d.Advice, d.Reason))
 		}
 		err = t.Print(s)
 	}

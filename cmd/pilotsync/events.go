@@ -98,9 +98,9 @@ func eventTable(events []eventStatus, now time.Time) *terminal.Table {
 	for _, e := range events {
 		event := string(e.Event.Type)
 		if e.Event.Type == tasks.DomainState {
-			event = string(e.Event.State)
+			event = e.Event.State.Name()
 		}
-		t.Add(e.ID, e.Event.AppID, relative(nonZero(e.Event.At), now), event, e.Event.Domain,
+		t.Add(e.ID, e.Event.AppID, relative(nonZero(e.Event.At), now), event, tasks.ShownName(e.Event.Domain),
 			string(e.Delivery), relative(e.NextAt, now), e.Error)
 	}
 	return t

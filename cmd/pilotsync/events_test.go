@@ -56,7 +56,7 @@ func TestEventsShowsTheWebhooksEvents(t *testing.T) {
 	got := command(t, env, "", "events")
 	pad := strings.Repeat(" ", len(ids[0])-2)
 	want := fmt.Sprintf(`ID%s  APP   HAPPENED  WHAT           DOMAIN            DELIVERY  NEXT  ERROR
-%s  app1  3h ago    done           shop.example.com  waiting   -     -
+%s  app1  3h ago    Done           shop.example.com  waiting   -     -
 %s  app2  3h ago    app.blocked    -                 failed    -     -
 %s  app2  3h ago    app.recovered  -                 waiting   -     -
 `, pad, ids[0], ids[1], ids[2])

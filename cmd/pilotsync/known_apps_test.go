@@ -57,7 +57,7 @@ func TestAnAppIsForgottenAfterItsLossIsShownAndConfirmed(t *testing.T) {
 	if got := command(t, env, "", "pause", "--app=webshpo", "--by=ada"); got.code != exitDone {
 		t.Fatalf("pause: %+v", got)
 	}
-	const loss = "Redis will lose what it has of app webshpo: 1 domain (1 pending), 1 pending change, 0 kept writes, the pause by ada, 0 tasks on the queues.\n" +
+	const loss = "Redis will lose what it has of app webshpo: 1 domain (1 Pending), 1 pending change, 0 kept writes, the pause by ada, 0 tasks on the queues.\n" +
 		"Names on its list at ServerPilot stay there.\n"
 	got := command(t, env, "", "apps", "forget", "webshpo")
 	if got.code != exitUsage || got.out != "" || !strings.HasPrefix(got.err, loss) || !strings.Contains(got.err, "give --yes") || !mini.Exists("pilotsync:{webshpo}:sync") {

@@ -108,7 +108,7 @@ func logOf(v ledger.View, history []listsync.HistoryEntry) domainLog {
 
 func printLogs(s *terminal.Streams, logs []domainLog, now time.Time) error {
 	for i, d := range logs {
-		head := fmt.Sprintf("%s on app %s is %s\nlast change: task %s\n", d.Domain, d.AppID, d.State, d.TaskID)
+		head := fmt.Sprintf("%s on app %s: %s\nlast change: task %s\n", tasks.ShownName(d.Domain), d.AppID, d.State.Name(), d.TaskID)
 		if i > 0 {
 			head = "\n" + head
 		}
@@ -130,7 +130,7 @@ func printHistory(s *terminal.Streams, history []listsync.HistoryEntry) error {
 		if e.Attempt > 0 {
 			reason = strings.TrimSuffix(fmt.Sprintf("attempt %d: %s", e.Attempt, reason), ": ")
 		}
-		state := s.Palette().Paint(terminal.StateColor(string(e.State)), string(e.State)) + strings.Repeat(" ", max(len(tasks.CheckingSSL)-len(e.State), 0)) // the longest
+		state := s.Palette().Paint(terminal.StateColor(e.State.Name()), e.State.Name()) + strings.Repeat(" ", max(len(tasks.CheckingSSL.Name())-len(e.State.Name()), 0)) // the longest
 		b.WriteString(terminal.WrapAfter(fmt.Sprintf("%s  %s  ", e.At.UTC().Format(time.RFC3339), state), fmt.Sprintf("%s  (%s%s)", text.Printable(reason), text.Printable(e.Actor), actionNote(e.ActionID)), s.Width()) + "\n")
 		b.WriteString(checkLines(e, "    "))
 	}
@@ -141,7 +141,7 @@ func printHistory(s *terminal.Streams, history []listsync.HistoryEntry) error {
 func checkLines(e listsync.HistoryEntry, indent string) string {
 	var b strings.Builder
 	for _, check := range e.Checks {
-		fmt.Fprintf(&b, "%s%s: %s\n", indent, text.Printable(check.Name), text.Printable(check.Result))
+		fmt.Fprintf(&b, "%s%s: %s\n", indent, text.Printable(tasks.ShownName(check.Name)), text.Printable(check.Result))
 	}
 	if e.AutoSSL != "" {
 		fmt.Fprintf(&b, "%sAutoSSL: %s\n", indent, text.Printable(e.AutoSSL))

@@ -26,8 +26,10 @@ type domainStatus struct {
 	AppID  string      `json:"app_id"`
 	Domain string      `json:"domain"`
 	State  tasks.State `json:"state"`
-	Names  []string    `json:"names"`
-	Reason string      `json:"reason"`
+	// StateName is the state for people, as tables have it.
+	StateName string   `json:"state_name"`
+	Names     []string `json:"names"`
+	Reason    string   `json:"reason"`
 	tasks.Cause
 	Remedy        string     `json:"remedy"`
 	Seq           int64      `json:"seq"`
@@ -84,7 +86,7 @@ func (d *domainStatus) noteSuperseded(v ledger.View, change listsync.Pending) {
 
 func statusOf(v ledger.View) domainStatus {
 	d := domainStatus{
-		AppID: v.AppID, Domain: v.Domain, State: v.State, Names: v.Names, Reason: v.Reason, Advice: v.Advice(), NextCheckAt: utc(v.NextCheck()), Cause: v.Cause, Remedy: v.Remedy(), Seq: v.Seq,
+		AppID: v.AppID, Domain: v.Domain, State: v.State, StateName: v.State.Name(), Names: v.Names, Reason: v.Reason, Advice: v.Advice(), NextCheckAt: utc(v.NextCheck()), Cause: v.Cause, Remedy: v.Remedy(), Seq: v.Seq,
 		Problems: problemsFrom(v.Record.Domain, v.Record.Problems()), Records: tasks.RecordsToChange(v.Names, v.Record.Problems()), Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAttemptAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
 	}
 	if d.Names == nil {
@@ -98,7 +100,7 @@ func statusOf(v ledger.View) domainStatus {
 
 // describe is the state with its reason, if it has one.
 func (d domainStatus) describe() string {
-	return strings.TrimSuffix(string(d.State)+", "+cmp.Or(d.Advice, d.Reason), ", ")
+	return strings.TrimSuffix(d.State.Name()+", "+cmp.Or(d.Advice, d.Reason), ", ")
 }
 
 // describeAttempt is the attempt and the limit: "3 of 7".
@@ -224,4 +226,13 @@ func humanDuration(d time.Duration) string {
 		return fmt.Sprintf("%dh", d.Round(time.Hour)/time.Hour)
 	}
 	return fmt.Sprintf("%dd", d.Round(day)/day)
+}
+
+// shownNames joins names for people.
+func shownNames(names []string) string {
+	shown := make([]string, len(names))
+	for i, name := range names {
+		shown[i] = tasks.ShownName(name)
+	}
+	return strings.Join(shown, ", ")
 }

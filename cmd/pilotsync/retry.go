@@ -75,7 +75,7 @@ func (c *retryCmd) Run(ctx context.Context, s *terminal.Streams) error {
 			s.Noticef("no domain is rejected: nothing was sent")
 		}
 		for _, r := range receipts {
-			if err := s.Printf("%s is sent to app %s again\n", r.Domain, r.AppID); err != nil {
+			if err := s.Printf("%s is sent to app %s again\n", tasks.ShownName(r.Domain), r.AppID); err != nil {
 				return err
 			}
 		}
@@ -123,7 +123,7 @@ func (c *retryCmd) rejected(ctx context.Context, l *ledger.Ledger) ([]ledger.Vie
 	var problems []string
 	for _, v := range views {
 		if !slices.ContainsFunc(rejected, func(r ledger.View) bool { return r.Domain == v.Domain }) {
-			problems = append(problems, fmt.Sprintf("%s on app %s is %s, not rejected", v.Domain, v.AppID, v.State))
+			problems = append(problems, fmt.Sprintf("%s on app %s is %s, not %s", tasks.ShownName(v.Domain), v.AppID, v.State.Name(), tasks.Rejected.Name()))
 		}
 	}
 	if problems != nil {

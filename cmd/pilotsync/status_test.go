@@ -107,10 +107,10 @@ func TestStatusShowsEachDomainsState(t *testing.T) {
 	t.Parallel()
 	got := command(t, withDomains(t), "", "status")
 	want := `APP   DOMAIN            STATE         NAMES                                   ATTEMPT  LAST ATTEMPT  NEXT CHECK  REASON
-app1  done.example.com  done          done.example.com, www.done.example.com  2        2m ago        -           certificate <valid>
-app1  wait.example.com  checking-dns  wait.example.com                        1 of 7   2m ago        in 3m       points nowhere
-app2  bad.example.com   rejected      -                                       0        -             -           taken [1m elsewhere
-app2  new.example.com   pending       new.example.com                         0        -             -           waits to be put on the list
+app1  done.example.com  Done          done.example.com, www.done.example.com  2        2m ago        -           certificate <valid>
+app1  wait.example.com  Checking DNS  wait.example.com                        1 of 7   2m ago        in 3m       points nowhere
+app2  bad.example.com   Rejected      -                                       0        -             -           taken [1m elsewhere
+app2  new.example.com   Pending       new.example.com                         0        -             -           waits to be put on the list
 `
 	if diff := cmp.Diff(output{exitDone, want, ""}, got, cmp.AllowUnexported(output{})); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
@@ -167,10 +167,10 @@ func TestStatusInJSONHasExactlyItsKeys(t *testing.T) {
 		t.Errorf("next_attempt_at is %v", raw[1]["next_attempt_at"])
 	}
 	want := []map[string]any{
-		{"app_id": "app1", "domain": "done.example.com", "state": "done", "names": []any{"done.example.com", "www.done.example.com"},
+		{"app_id": "app1", "domain": "done.example.com", "state": "done", "state_name": "Done", "names": []any{"done.example.com", "www.done.example.com"},
 			"reason": "certificate <valid>", "seq": 1001.0, "attempt": 2.0, "attempts": nil, "next_attempt_at": nil, "updated_at": "2026-03-01T11:00:00Z",
 			"remedy": "", "next_check_at": nil, "problems": []any{}, "records": []any{}},
-		{"app_id": "app2", "domain": "bad.example.com", "state": "rejected", "names": []any{},
+		{"app_id": "app2", "domain": "bad.example.com", "state": "rejected", "state_name": "Rejected", "names": []any{},
 			"reason": "taken\x1b[1m elsewhere", "seq": 1003.0, "attempt": 0.0, "attempts": nil, "next_attempt_at": nil, "updated_at": "2026-03-01T11:00:00Z",
 			"remedy": "", "next_check_at": nil, "problems": []any{}, "records": []any{}},
 	}

@@ -44,11 +44,11 @@ func TestTheWatchedStatusPrintsChangesInAPipe(t *testing.T) {
 	s.settle("app2", listsync.Record{Domain: "b.example.com", State: tasks.Done})
 	text, stopText := background(t, env, "status", "--watch", "--app=app1")
 	objects, stopObjects := background(t, env, "status", "--watch", "--app=app1", "--json")
-	const first = "2026-03-01T11:00:00Z  app1  a.example.com  done  certificate <valid>\n"
+	const first = "2026-03-01T11:00:00Z  app1  a.example.com  Done  certificate <valid>\n"
 	poll(t, "the first state", says(text, first))
 	poll(t, "the first object", says(objects, `"certificate <valid>"`))
 	s.settle("app1", listsync.Record{Domain: "c.example.com", State: tasks.Rejected, OldReason: "taken"})
-	poll(t, "the change", says(text, "c.example.com  rejected  taken\n"))
+	poll(t, "the change", says(text, "c.example.com  Rejected  taken\n"))
 	poll(t, "the changed object", says(objects, `"c.example.com"`))
 	for _, stop := range []func() (int, string){stopText, stopObjects} {
 		if code, errs := stop(); code != exitDone || errs != "" {
@@ -104,20 +104,20 @@ func TestLogsFollowADomainUntilCtrlC(t *testing.T) {
 	s.record("app1", "a.example.com")
 	text, stopText := background(t, env, "logs", "a.example.com", "--follow")
 	objects, stopObjects := background(t, env, "logs", "a.example.com", "--follow", "--json")
-	poll(t, "the first entry", says(text, "Z  pending"))
+	poll(t, "the first entry", says(text, "Z  Pending"))
 	poll(t, "the first object", says(objects, `"domain":"a.example.com"`))
 	change := listsync.Pending{Change: tasks.Change{AppID: "app1", Domain: "a.example.com", Seq: s.seq + 1, RequestedAt: at}, RecordedAt: at}
 	if _, err := s.ledger.Record(t.Context(), change, listsync.HistoryEntry{At: at.Add(time.Hour), State: tasks.Pending, Reason: "asked <again>", Actor: "ada"}); err != nil {
 		t.Fatal(err)
 	}
-	poll(t, "the second entry", says(text, "2026-03-01T12:00:00Z  pending            asked <again>  (ada)\n"))
+	poll(t, "the second entry", says(text, "2026-03-01T12:00:00Z  Pending               asked <again>  (ada)\n"))
 	poll(t, "the second object", says(objects, `"asked <again>"`))
 	for _, stop := range []func() (int, string){stopText, stopObjects} {
 		if code, errs := stop(); code != exitDone || errs != "" {
 			t.Errorf("exit code %d, standard error %q", code, errs)
 		}
 	}
-	if got := strings.Count(text.String(), "Z  pending"); got != 2 {
+	if got := strings.Count(text.String(), "Z  Pending"); got != 2 {
 		t.Errorf("%d entries:\n%s", got, text)
 	}
 	if got := strings.Count(objects.String(), "\n"); got != 2 {

@@ -93,7 +93,7 @@ func TestColorIsForTerminalsThatWantIt(t *testing.T) {
 		{"TERM=dumb", with("TERM", "dumb"), false},
 		{"FORCE_COLOR beside NO_COLOR", func() vars { v := with("NO_COLOR", "1"); v["FORCE_COLOR"] = "1"; return v }(), false},
 	} {
-		if got := onTerminal(t, 80, test.env, "status"); strings.Contains(got, "\x1b[31mrejected\x1b[0m") != test.want || strings.Contains(got, "\x1b") != test.want {
+		if got := onTerminal(t, 80, test.env, "status"); strings.Contains(got, "\x1b[31mRejected\x1b[0m") != test.want || strings.Contains(got, "\x1b") != test.want {
 			t.Errorf("%s: %q", test.name, got)
 		}
 	}

@@ -79,7 +79,7 @@ func (c *verifyCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		case c.JSON:
 			return printReceipts(s, receipts)
 		case len(receipts) == 1:
-			err = s.Printf("a worker verifies %s on app %s now\n", receipts[0].Domain, receipts[0].AppID)
+			err = s.Printf("a worker verifies %s on app %s now\n", tasks.ShownName(receipts[0].Domain), receipts[0].AppID)
 		default:
 			err = s.Printf("workers verify %d domains now\n", len(receipts))
 		}
@@ -122,7 +122,7 @@ func unverifiable(v ledger.View) string {
 	case r.Domain != "" && r.State.Listed():
 		return ""
 	}
-	problem := fmt.Sprintf("on app %s it is %s, so not on the list", v.AppID, v.State)
+	problem := fmt.Sprintf("on app %s it is %s, so not on the list", v.AppID, v.State.Name())
 	if v.Reason != "" {
 		problem += " (" + text.Printable(v.Reason) + ")"
 	}
@@ -197,7 +197,7 @@ func (c *verifyCmd) print(s *terminal.Streams, results []*verifyResult) error {
 	for _, result := range results {
 		d := statusOf(result.view)
 		states = append(states, d)
-		t.Add(d.AppID, d.Domain, string(d.State), cmp.Or(d.Advice, d.Reason))
+		t.Add(d.AppID, tasks.ShownName(d.Domain), d.State.Name(), cmp.Or(d.Advice, d.Reason))
 		if d.State == tasks.Done {
 			done++
 		}

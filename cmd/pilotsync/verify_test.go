@@ -22,7 +22,7 @@ func TestADomainIsVerifiedAndItsHistorySaysByWhomAndWhatWasSeen(t *testing.T) {
 	}
 
 	got := command(t, env, "", "verify", "SHOP.example.com", "--by=ada", "--wait", "--timeout=2m")
-	if got.code != exitDone || !strings.Contains(got.out, "app1  shop.example.com  done ") || !strings.Contains(got.out, "shop.example.com: certificate valid until ") {
+	if got.code != exitDone || !strings.Contains(got.out, "app1  shop.example.com  Done ") || !strings.Contains(got.out, "shop.example.com: certificate valid until ") {
 		t.Errorf("verify: %+v\n%s", got, w.log)
 	}
 	sim.SetBehaviour("shop.example.com", simulator.Behaviour{NoDNS: true})
@@ -65,7 +65,7 @@ func TestADomainIsVerifiedAndItsHistorySaysByWhomAndWhatWasSeen(t *testing.T) {
 	got = command(t, env, "", "logs", "shop.example.com")
 	for _, piece := range []string{
 		"\nlast change: task change:app1:shop.example.com:",
-		"Z  pending            ", "  (" + me.Username + ")\n", "Z  done               attempt 1: ", "  (ada)\n    shop.example.com: certificate valid until ",
+		"Z  Pending               ", "  (" + me.Username + ")\n", "Z  Done                  attempt 1: ", "  (ada)\n    shop.example.com: certificate valid until ",
 	} {
 		if !strings.Contains(got.out, piece) {
 			t.Errorf("no %q in\n%s", piece, got.out)
@@ -99,9 +99,9 @@ func TestOnlyListedDomainsAreVerified(t *testing.T) {
 		{"moved.example.com other.example.com", exitDone, []string{"app5/moved.example.com", "app3/other.example.com"}, ""},
 		{"done.example.com nowhere.example.com", exitFailed, nil, "nothing is verified: not known: nowhere.example.com ("},
 		{"other.example.com --app=app1", exitFailed, nil, "nothing is verified: not known on app app1: other.example.com ("},
-		{"done.example.com bad.example.com", exitFailed, nil, "nothing is verified:\nbad.example.com: on app app1 it is rejected, so not on the list (taken elsewhere)"},
-		{"new.example.com", exitFailed, nil, "new.example.com: on app app1 it is pending, so not on the list"},
-		{"moved.example.com --app=app4", exitFailed, nil, "moved.example.com: on app app4 it is removed"},
+		{"done.example.com bad.example.com", exitFailed, nil, "nothing is verified:\nbad.example.com: on app app1 it is Rejected, so not on the list (taken elsewhere)"},
+		{"new.example.com", exitFailed, nil, "new.example.com: on app app1 it is Pending, so not on the list"},
+		{"moved.example.com --app=app4", exitFailed, nil, "moved.example.com: on app app4 it is Removed"},
 		{"*.wild.example.com", exitFailed, nil, "*.wild.example.com: a wildcard gets no certificate"},
 	} {
 		t.Run(test.args, func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestLogsNamesTheTasksOfADomain(t *testing.T) {
 	t.Parallel()
 	got := command(t, withDomains(t), "", "logs", "wait.example.com")
 	lines := strings.SplitN(got.out, "\n", 4)
-	if got.code != exitDone || lines[0] != "wait.example.com on app app1 is checking-dns" || lines[1] != "last change: task change:app1:wait.example.com:1002" ||
+	if got.code != exitDone || lines[0] != "wait.example.com on app app1: Checking DNS" || lines[1] != "last change: task change:app1:wait.example.com:1002" ||
 		lines[2] != "next verification: in 3m, task verify:app1:wait.example.com:0:2" {
 		t.Errorf("got %+v", got)
 	}
@@ -163,7 +163,7 @@ func TestLogsReportsAnUnknownDomain(t *testing.T) {
 func TestLogsShowsNoControlCharacters(t *testing.T) {
 	t.Parallel()
 	got := command(t, withDomains(t), "", "logs", "bad.example.com")
-	if got.code != exitDone || !strings.Contains(got.out, "bad.example.com on app app2 is rejected\n") || strings.Contains(got.out, "\x1b") {
+	if got.code != exitDone || !strings.Contains(got.out, "bad.example.com on app app2: Rejected\n") || strings.Contains(got.out, "\x1b") {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -90,10 +90,10 @@ func TestAChangeIsFollowedFromTheCommandLineToItsCertificate(t *testing.T) {
 	for _, row := range rows {
 		ends = append(ends, strings.Join(strings.Fields(row)[:2], " "))
 	}
-	if diff := cmp.Diff([]string{"DOMAIN STATE", "shop.example.com done", "refused-x.example.com rejected", "*.wild.example.com done-without-ssl"}, ends); diff != "" {
+	if diff := cmp.Diff([]string{"DOMAIN STATE", "shop.example.com Done", "refused-x.example.com Rejected", "*.wild.example.com No"}, ends); diff != "" {
 		t.Errorf("table (-want +got):\n%s\n%s", diff, got.out)
 	}
-	for _, line := range []string{`(?m)^./3 shop\.example\.com: done, `, `(?m)^./3 refused-x\.example\.com: rejected, `, `(?m)^3/3 `} {
+	for _, line := range []string{`(?m)^./3 shop\.example\.com: Done, `, `(?m)^./3 refused-x\.example\.com: Rejected, `, `(?m)^3/3 `} {
 		if !regexp.MustCompile(line).MatchString(got.err) {
 			t.Errorf("no line %s in\n%s", line, got.err)
 		}

@@ -27,7 +27,8 @@ type exportedDomain struct {
 	Domain    string     `json:"domain"`  // in canonical form
 	Unicode   string     `json:"unicode"` // as people write it
 	State     string     `json:"state"`
-	Cause     string     `json:"cause"` // its code
+	StateName string     `json:"state_name"` // as people read it
+	Cause     string     `json:"cause"`      // its code
 	Reason    string     `json:"reason"`
 	Remedy    string     `json:"remedy"`
 	App       string     `json:"app"`
@@ -39,7 +40,7 @@ type exportedDomain struct {
 }
 
 func exportOf(v ledger.View) exportedDomain {
-	d := exportedDomain{Domain: v.Domain, Unicode: v.Domain, State: string(v.State), Cause: string(v.Cause.Code), Reason: v.Reason, Remedy: v.Remedy(), App: v.AppID,
+	d := exportedDomain{Domain: v.Domain, Unicode: v.Domain, State: string(v.State), StateName: v.State.Name(), Cause: string(v.Cause.Code), Reason: v.Reason, Remedy: v.Remedy(), App: v.AppID,
 		SiteID: v.Record.SiteID, Requested: inUTC(&v.Record.RequestedAt), Changed: inUTC(&v.UpdatedAt), NextCheck: inUTC(v.NextCheck())}
 	if name := tasks.UnicodeName(v.Domain); name != "" {
 		d.Unicode = name
@@ -73,7 +74,7 @@ type rowWriter interface {
 type csvRows struct{ out *csv.Writer }
 
 func (c csvRows) begin() error {
-	return c.out.Write([]string{"domain", "unicode", "state", "cause", "reason", "remedy", "app", "site_id", "requested_at", "changed_at", "next_check_at", "certificate_expires_at"})
+	return c.out.Write([]string{"domain", "unicode", "state", "state_name", "cause", "reason", "remedy", "app", "site_id", "requested_at", "changed_at", "next_check_at", "certificate_expires_at"})
 }
 
 func (c csvRows) row(d exportedDomain) error {
@@ -81,7 +82,7 @@ func (c csvRows) row(d exportedDomain) error {
 	if d.SiteID != 0 {
 		site = strconv.FormatInt(d.SiteID, 10)
 	}
-	cells := []string{d.Domain, d.Unicode, d.State, d.Cause, d.Reason, d.Remedy, d.App, site, csvTime(d.Requested), csvTime(d.Changed), csvTime(d.NextCheck), csvTime(d.Expires)}
+	cells := []string{d.Domain, d.Unicode, d.State, d.StateName, d.Cause, d.Reason, d.Remedy, d.App, site, csvTime(d.Requested), csvTime(d.Changed), csvTime(d.NextCheck), csvTime(d.Expires)}
 	for i, cell := range cells {
 		cells[i] = plainCell(cell)
 	}

@@ -4,9 +4,8 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/net/idna"
-
 	"pilotsync/internal/terminal"
+	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 )
 
@@ -17,7 +16,7 @@ func printTable(s *terminal.Streams, apps []appCase, views map[string]map[string
 		var part [][]string
 		for _, v := range views[app.id] {
 			reason := strings.TrimPrefix(v.Advice(), v.Domain+" ") // the row says which
-			part = append(part, []string{app.id, readable(v.Domain), string(v.State), reason})
+			part = append(part, []string{app.id, tasks.ShownName(v.Domain), v.State.Name(), reason})
 		}
 		slices.SortFunc(part, func(a, b []string) int { return strings.Compare(a[1], b[1]) })
 		for _, row := range part {
@@ -25,13 +24,4 @@ func printTable(s *terminal.Streams, apps []appCase, views map[string]map[string
 		}
 	}
 	return t.Print(s)
-}
-
-// readable is a name as people read it: in Unicode, where it is international.
-func readable(domain string) string {
-	name, err := idna.ToUnicode(domain)
-	if err != nil {
-		return domain
-	}
-	return name
 }

@@ -16,30 +16,31 @@ func AppColumn() Column { return Column{Title: "APP", Min: 16, Rank: 9, SameOnly
 func DomainColumn() Column { return Column{Title: "DOMAIN", Min: 24} }
 
 // StateColumn has domains' states, in their colors.
-func StateColumn() Column { return Column{Title: "STATE", Min: 17, Color: StateColor} }
+func StateColumn() Column { return Column{Title: "STATE", Min: 20, Color: StateColor} }
 
 // ReasonColumn has the reasons of states.
 func ReasonColumn() Column { return Column{Title: "REASON", Min: 30} }
 
 // StateColor shows trouble in red, what takes time in yellow, success in green.
+// state is its name ([tasks.State.Name]).
 func StateColor(state string) Color {
-	switch tasks.State(state) {
-	case tasks.Failed, tasks.Rejected:
+	switch state {
+	case tasks.Failed.Name(), tasks.Rejected.Name():
 		return Red
-	case tasks.DoneWithoutSSL, tasks.CheckingDNS, tasks.CheckingSSL:
+	case tasks.DoneWithoutSSL.Name(), tasks.CheckingDNS.Name(), tasks.CheckingSSL.Name():
 		return Yellow
-	case tasks.Done:
+	case tasks.Done.Name():
 		return Green
 	}
 	return ""
 }
 
-// StateCounts lists the number of domains in each state: "3 checking-dns, 20 done".
+// StateCounts lists the number of domains in each state: "3 Checking DNS, 20 Done".
 func StateCounts(counts map[tasks.State]int) string {
 	var all []string
 	for _, state := range tasks.States() {
 		if n := counts[state]; n > 0 {
-			all = append(all, fmt.Sprintf("%d %s", n, state))
+			all = append(all, fmt.Sprintf("%d %s", n, state.Name()))
 		}
 	}
 	return strings.Join(all, ", ")

@@ -89,7 +89,7 @@ func TestTheTrialAndDailyWorkRunAsShown(t *testing.T) {
 		return nil
 	})
 	harness.Start(t, s.command(trial[1]))
-	if out, code := s.run(trial[2]); code != 1 || !strings.Contains(out, "done") || !strings.Contains(out, "failed") {
+	if out, code := s.run(trial[2]); code != 1 || !strings.Contains(out, ": Done, ") || !strings.Contains(out, ": DNS failed, ") {
 		t.Fatalf("%s: exit code %d\n%s", trial[2], code, out)
 	}
 

@@ -29,7 +29,7 @@ func TestTLSWithClientCertificates(t *testing.T) {
 	f.start(nil, "worker")
 	f.add("app1", "shop.example.com")
 	f.awaitState("app1", "shop.example.com", tasks.Done)
-	if out, code := f.run(nil, "enqueue", "add", "more.example.com", "--app=app1", "--wait"); code != 0 || !strings.Contains(out, "done") {
+	if out, code := f.run(nil, "enqueue", "add", "more.example.com", "--app=app1", "--wait"); code != 0 || !strings.Contains(out, "Done") {
 		t.Errorf("enqueue: exit code %d:\n%s", code, out)
 	}
 	for _, c := range []struct {

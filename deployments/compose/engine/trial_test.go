@@ -10,7 +10,7 @@ func theTrial(e *engine) {
 	p := newProject(e, "trial", options)
 	p.asDocumented(heading, "up -d")
 	p.awaitUp()
-	if out := p.asDocumented(heading, "enqueue add"); !strings.Contains(out, "done") {
+	if out := p.asDocumented(heading, "enqueue add"); !strings.Contains(out, "Done") {
 		e.t.Errorf("it ends with:\n%s", out)
 	}
 	for _, service := range []string{"simulator", "try-worker", "redis"} {
