@@ -119,7 +119,7 @@ func TestAPausedAppOrADryRunPutsNoNameBack(t *testing.T) {
 	stop()
 	cfg.DryRun = true
 	f.start(cfg)
-	if _, err := operator.Resume(t.Context(), "app1"); err != nil {
+	if _, err := operator.Resume(t.Context(), "app1", "ada"); err != nil {
 		t.Fatal(err)
 	}
 	f.awaitNoSyncs()

@@ -30,12 +30,12 @@ func TestChangesOfAPausedAppWaitWithoutLossAndWithoutRetries(t *testing.T) {
 	if n := f.sim.Calls("app1", simulator.ReadApp) + f.sim.Calls("app1", simulator.WriteList); n != 0 {
 		t.Errorf("%d calls were made for a paused app", n)
 	}
-	if resumed, err := operators.Resume(t.Context(), "app1"); err != nil || !resumed {
+	if resumed, err := operators.Resume(t.Context(), "app1", "ada"); err != nil || !resumed {
 		t.Fatalf("resumed: %v, %v", resumed, err)
 	}
 	f.awaitState("app1", "a.example.com", tasks.Done)
 	f.awaitState("app1", "b.example.com", tasks.Done)
-	if resumed, err := operators.Resume(t.Context(), "app1"); err != nil || resumed {
+	if resumed, err := operators.Resume(t.Context(), "app1", "ada"); err != nil || resumed {
 		t.Errorf("resumed twice: %v, %v", resumed, err)
 	}
 }

@@ -93,7 +93,7 @@ func TestABurstOnOneAppNeedsFewWritesAndDelaysNoOther(t *testing.T) {
 			all := names(60)
 			f.add("big", all[:50]...)
 			f.await("most of the burst is recorded", func() bool { return burst().Pending == 50 })
-			if _, err := operator.Resume(t.Context(), "big"); err != nil {
+			if _, err := operator.Resume(t.Context(), "big", "ada"); err != nil {
 				t.Fatal(err)
 			}
 			f.await("the call is held", func() bool { return f.sim.Calls("big", tt.held) == 1 })

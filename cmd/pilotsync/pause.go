@@ -51,6 +51,7 @@ func (c *pauseCmd) Run(ctx context.Context, s *terminal.Streams) error {
 type resumeCmd struct {
 	redisFlags
 	appsFlag
+	operatorFlag
 }
 
 // Help is shown under the command's own --help.
@@ -66,12 +67,16 @@ Examples:
 
 // Run resumes the apps.
 func (c *resumeCmd) Run(ctx context.Context, s *terminal.Streams) error {
+	by, err := c.operator()
+	if err != nil {
+		return err
+	}
 	return c.forEachApp(ctx, s, c.App, func(db database, app string) (string, error) {
 		state, err := db.ledger.App(ctx, app)
 		if err != nil {
 			return "", err
 		}
-		paused, err := operator.New(db.rdb).Resume(ctx, app)
+		paused, err := operator.New(db.rdb).Resume(ctx, app, by)
 		switch {
 		case err != nil:
 			return "", err

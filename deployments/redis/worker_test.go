@@ -95,7 +95,7 @@ func wholeWay(t *testing.T, g *guarded) {
 	}
 	failed, _, err := l.Domain(t.Context(), "app1", "nodns.example.com")
 	if err == nil {
-		err = errors.Join(l.Snooze(t.Context(), failed, ledger.Snooze{By: "ada", At: time.Now()}), l.EndSnooze(t.Context(), "app1", failed.Domain))
+		err = errors.Join(l.Snooze(t.Context(), failed, ledger.Snooze{By: "ada", At: time.Now()}), l.EndSnooze(t.Context(), "app1", failed.Domain, "ada"))
 	}
 	if err != nil {
 		t.Errorf("snooze a domain: %v", err)
@@ -116,7 +116,7 @@ func wholeWay(t *testing.T, g *guarded) {
 	if err := byHand.Pause(t.Context(), "app1", "ada"); err != nil {
 		t.Error(err)
 	}
-	if paused, err := byHand.Resume(t.Context(), "app1"); err != nil || !paused {
+	if paused, err := byHand.Resume(t.Context(), "app1", "ada"); err != nil || !paused {
 		t.Errorf("paused %v, %v", paused, err)
 	}
 	for user, rdb := range map[string]redis.UniversalClient{"php": g.open("php"), "page": g.open("page")} {

@@ -72,7 +72,7 @@ func (p *pageServer) actOnApp(w http.ResponseWriter, r *http.Request) error {
 		err = p.operator.Pause(r.Context(), id, operatorName(r))
 	case "resume":
 		label = "Resume app " + id
-		_, err = p.operator.Resume(r.Context(), id)
+		_, err = p.operator.Resume(r.Context(), id, operatorName(r))
 	default:
 		return &notFound{fmt.Sprintf("The action %q doesn't exist.", action)}
 	}

@@ -163,6 +163,21 @@ func TestASnoozeEndsByItselfWhenTheCauseChanges(t *testing.T) {
 	b.do(click("#do-wake summary"), click("#do-wake button"))
 	b.awaitTrue(`location.search === "?asked=wake" && !document.querySelector(".notice.calm") && document.querySelector("#do-snooze")`)
 
+	// The audit says who did that, and when.
+	b.open(w.url + "/apps/app1")
+	b.do(click("#do-pause summary"), click("#do-pause button"))
+	b.awaitTrue(`location.search === "?asked=pause" && document.querySelector("#do-resume")`)
+	b.do(click("#do-resume summary"), click("#do-resume button"))
+	b.awaitTrue(`location.search === "?asked=resume"`)
+	b.open(w.url + "/audit?user=ada")
+	const audited = `[...document.querySelectorAll(".audit tbody tr")].map((tr) => [...tr.cells].slice(0, 3).map((td) => td.innerText.trim()).join(" ")).join("; ")`
+	day := b.text(`document.querySelector(".audit tbody tr:last-child .note").textContent.slice(0, 16)`)
+	if got, want := b.text(audited), "the app app1 Resume ada; the app app1 Pause ada; nodns-shop.example.com End the snooze ada; nodns-shop.example.com Won't fix customer left ada; "+
+		"elsewhere-shop.example.com Snooze "+day+": "+note+" ada"; got != want || !strings.HasPrefix(day, "until 20") {
+		t.Errorf("the audit is %q, want %q", got, want)
+	}
+	b.sizes("audit-actions")
+
 	// A verification that finds another cause ends the snooze.
 	w.sim.SetBehaviour("elsewhere-shop.example.com", simulator.Behaviour{NoDNS: true})
 	w.sim.SetBehaviour("www.elsewhere-shop.example.com", simulator.Behaviour{PointsTo: []netip.Addr{netip.MustParseAddr("127.0.0.9")}})

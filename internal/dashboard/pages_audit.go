@@ -126,6 +126,16 @@ func auditLabel(action string) string {
 		return "Import"
 	case "verify":
 		return "Verify"
+	case ledger.AuditPause:
+		return "Pause"
+	case ledger.AuditResume:
+		return "Resume"
+	case ledger.AuditSnooze:
+		return "Snooze"
+	case ledger.AuditWontFix:
+		return "Won't fix"
+	case ledger.AuditEndSnooze:
+		return "End the snooze"
 	}
 	return action // of a later release
 }

@@ -80,7 +80,7 @@ func (s *fakeLedger) Snooze(_ context.Context, v ledger.View, z ledger.Snooze) e
 	return s.enqueueErr
 }
 
-func (s *fakeLedger) EndSnooze(context.Context, string, string) error {
+func (s *fakeLedger) EndSnooze(context.Context, string, string, string) error {
 	s.snoozed = nil
 	return s.enqueueErr
 }
@@ -178,8 +178,8 @@ func (s *fakeLedger) Pause(_ context.Context, app, by string) error {
 	return s.enqueueErr
 }
 
-func (s *fakeLedger) Resume(_ context.Context, app string) (bool, error) {
-	s.paused = append(s.paused, app+" resumed")
+func (s *fakeLedger) Resume(_ context.Context, app, by string) (bool, error) {
+	s.paused = append(s.paused, by+" resumes "+app)
 	return true, s.enqueueErr
 }
 
@@ -415,11 +415,11 @@ func TestOnlyActorsPauseAndResumeAnApp(t *testing.T) {
 	}{
 		{"pause", "/apps/app1/pause", User{"ada", Act}, nil, 303, "/apps/app1?asked=pause", "", []string{"ada pauses app1"}},
 		{"pause without a login", "/apps/app1/pause", User{"", Act}, nil, 303, "/apps/app1?asked=pause", "", []string{"operator pauses app1"}},
-		{"resume", "/apps/app1/resume", User{"ada", Act}, nil, 303, "/apps/app1?asked=resume", "", []string{"app1 resumed"}},
+		{"resume", "/apps/app1/resume", User{"ada", Act}, nil, 303, "/apps/app1?asked=resume", "", []string{"ada resumes app1"}},
 		{"not allowed", "/apps/app1/pause", User{"viola", View}, nil, 403, "", "read-only access", nil},
 		{"unknown app", "/apps/app9/pause", User{"ada", Act}, nil, 404, "", "No worker knows an app", nil},
 		{"unknown action", "/apps/app1/explode", User{"ada", Act}, nil, 404, "", "The action &#34;explode&#34; doesn", nil},
-		{"Redis is unavailable", "/apps/app1/resume", User{"ada", Act}, errors.New("EOF"), 503, "", "Resume app app1 failed: EOF.", []string{"app1 resumed"}},
+		{"Redis is unavailable", "/apps/app1/resume", User{"ada", Act}, errors.New("EOF"), 503, "", "Resume app app1 failed: EOF.", []string{"ada resumes app1"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

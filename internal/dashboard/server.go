@@ -48,7 +48,7 @@ var _ Enqueuer = (*enqueue.Client)(nil)
 // Operator pauses and resumes whole apps; [operator.Operator] in production.
 type Operator interface {
 	Pause(ctx context.Context, app, by string) error
-	Resume(ctx context.Context, app string) (paused bool, err error)
+	Resume(ctx context.Context, app, by string) (paused bool, err error)
 }
 
 var _ Operator = operator.Operator{}
@@ -56,7 +56,7 @@ var _ Operator = operator.Operator{}
 // Snoozer snoozes domains; [*ledger.Ledger] in production.
 type Snoozer interface {
 	Snooze(ctx context.Context, v ledger.View, s ledger.Snooze) error
-	EndSnooze(ctx context.Context, app, domain string) error
+	EndSnooze(ctx context.Context, app, domain, by string) error
 }
 
 var _ Snoozer = (*ledger.Ledger)(nil)

@@ -22,7 +22,7 @@ func (p *pageServer) snoozeDomain(w http.ResponseWriter, r *http.Request) error 
 	switch how := r.PostFormValue("how"); how {
 	case "end":
 		label, asked = "End the snooze of "+view.Domain, "wake"
-		err = p.snoozer.EndSnooze(r.Context(), view.AppID, view.Domain)
+		err = p.snoozer.EndSnooze(r.Context(), view.AppID, view.Domain, operatorName(r))
 	case "change", "date", "never":
 		s := ledger.Snooze{WontFix: how == "never", Note: r.PostFormValue("note"), By: operatorName(r), At: p.now().UTC()}
 		if how == "date" {

@@ -15,8 +15,8 @@ import (
 	"pilotsync/worker/listsync"
 )
 
-// The audit has the last requests for domains of all apps. A worker adds a request when it records
-// it, so all producers are in it. Its key is in the slot of the agenda. A request's order number is
+// The audit has the last requests for domains and apps. A worker adds a request when it records it,
+// so all producers are in it; what needs no worker adds itself. Its key is in the slot of the agenda. A request's order number is
 // its score, so that a task that runs again adds nothing.
 const auditKey = "pilotsync:{agenda}:audit"
 
@@ -26,15 +26,26 @@ const AuditKept = 10_000
 // auditChunk is how many requests one command reads.
 const auditChunk = 1000
 
-// AuditEntry is a request for a domain.
+// AuditEntry is a request for a domain, or for a whole app.
 type AuditEntry struct {
 	Seq    int64  `json:"n"` // order number within the app: microseconds since 1970
 	App    string `json:"app"`
-	Domain string `json:"domain"`
-	Action string `json:"action"`         // "add", "remove", "import" or "verify"
+	Domain string `json:"domain"` // empty for a whole app
+	Action string `json:"action"` // "add", "remove", "import", "verify", or one of the Audit constants
+	// Detail is until when a domain is snoozed, or why it won't be fixed; empty for none.
+	Detail string `json:"detail,omitempty"`
 	By     string `json:"by,omitempty"`   // the user's name; empty for none
 	SiteID int64  `json:"site,omitempty"` // WordPress's id of the site; 0 for none
 }
+
+// Actions that need no worker.
+const (
+	AuditPause     = "pause"
+	AuditResume    = "resume"
+	AuditSnooze    = "snooze"
+	AuditWontFix   = "wont-fix"
+	AuditEndSnooze = "end-snooze"
+)
 
 // At is when it was requested, by Redis's clock.
 func (e AuditEntry) At() time.Time { return time.UnixMicro(e.Seq).UTC() }
@@ -63,13 +74,26 @@ func auditOf(change listsync.Pending) AuditEntry {
 
 // AuditVerification adds a user's request for a verification to the audit.
 func (l *Ledger) AuditVerification(ctx context.Context, v tasks.Verify) error {
-	e := AuditEntry{Seq: v.Seq, App: v.AppID, Domain: v.Domain, Action: "verify", By: v.By}
+	return l.addToAudit(ctx, AuditEntry{Seq: v.Seq, App: v.AppID, Domain: v.Domain, Action: "verify", By: v.By})
+}
+
+// AuditAction adds what a user did without a worker to the audit, at Redis's time.
+func (l *Ledger) AuditAction(ctx context.Context, e AuditEntry) error {
+	now, err := l.Now(ctx)
+	if err != nil {
+		return err
+	}
+	e.Seq = now.UnixMicro()
+	return l.addToAudit(ctx, e)
+}
+
+func (l *Ledger) addToAudit(ctx context.Context, e AuditEntry) error {
 	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.ZAdd(ctx, auditKey, redis.Z{Score: float64(e.Seq), Member: encode(e)})
 		p.ZRemRangeByRank(ctx, auditKey, 0, -AuditKept-1)
 		return nil
 	}); err != nil {
-		return fmt.Errorf("add the verification of %s on app %s to the audit: %w", v.Domain, v.AppID, err)
+		return fmt.Errorf("add %s of %s on app %s to the audit: %w", e.Action, cmp.Or(e.Domain, "the app"), e.App, err)
 	}
 	return nil
 }

@@ -117,12 +117,25 @@ func (l *Ledger) Snooze(ctx context.Context, v View, s Snooze) error {
 	case s.Until != 0 && s.Ends().Before(s.At):
 		return fmt.Errorf("%w: the date %s has passed", ErrInvalidSnooze, s.Ends().Format(time.DateOnly))
 	}
-	return l.setSnooze(ctx, v.AppID, v.Domain, v.Record.Version, encode(s))
+	if err := l.setSnooze(ctx, v.AppID, v.Domain, v.Record.Version, encode(s)); err != nil {
+		return err
+	}
+	e := AuditEntry{App: v.AppID, Domain: v.Domain, Action: AuditSnooze, By: s.By, Detail: s.Note}
+	switch {
+	case s.WontFix:
+		e.Action = AuditWontFix
+	case s.Until != 0:
+		e.Detail = strings.TrimSuffix("until "+s.Day()+": "+s.Note, ": ")
+	}
+	return l.AuditAction(ctx, e)
 }
 
-// EndSnooze ends the snooze of a domain. A domain without one stays as it is.
-func (l *Ledger) EndSnooze(ctx context.Context, app, domain string) error {
-	return l.setSnooze(ctx, app, domain, "", "")
+// EndSnooze ends the snooze of a domain for the user by. A domain without one stays as it is.
+func (l *Ledger) EndSnooze(ctx context.Context, app, domain, by string) error {
+	if err := l.setSnooze(ctx, app, domain, "", ""); err != nil {
+		return err
+	}
+	return l.AuditAction(ctx, AuditEntry{App: app, Domain: domain, Action: AuditEndSnooze, By: by})
 }
 
 func (l *Ledger) setSnooze(ctx context.Context, app, domain, version, snooze string) error {

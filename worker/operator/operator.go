@@ -4,6 +4,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/hibiken/asynq"
@@ -45,20 +46,35 @@ func (o Operator) Sync(ctx context.Context, app string) error {
 // Pause makes an app's changes wait until [Operator.Resume]. by is the
 // operator's name and must not be empty. A paused app stays paused under the first name.
 func (o Operator) Pause(ctx context.Context, app, by string) error {
-	if by == "" {
-		return fmt.Errorf("pause app %s: by is empty; it takes the operator's name", app)
+	if err := checkOperator("pause", app, by); err != nil {
+		return err
 	}
-	if err := tasks.CheckBy(by); err != nil {
-		return fmt.Errorf("pause app %s: %w", app, err)
+	if err := o.ledger.Pause(ctx, app, by); err != nil {
+		return err
 	}
-	return o.ledger.Pause(ctx, app, by)
+	return o.ledger.AuditAction(ctx, ledger.AuditEntry{App: app, Action: ledger.AuditPause, By: by})
 }
 
-// Resume ends an app's pause and enqueues a sync. It reports whether the app was paused.
-func (o Operator) Resume(ctx context.Context, app string) (paused bool, err error) {
+// Resume ends an app's pause and enqueues a sync. It reports whether the app was paused. by is the
+// operator's name, as for [Operator.Pause].
+func (o Operator) Resume(ctx context.Context, app, by string) (paused bool, err error) {
+	if err := checkOperator("resume", app, by); err != nil {
+		return false, err
+	}
 	wake, paused, err := o.ledger.Resume(ctx, app)
 	if err != nil || !paused {
 		return paused, err
 	}
-	return true, o.enqueuer.Sync(ctx, tasks.Sync{AppID: app, Wake: wake})
+	return true, errors.Join(o.enqueuer.Sync(ctx, tasks.Sync{AppID: app, Wake: wake}),
+		o.ledger.AuditAction(ctx, ledger.AuditEntry{App: app, Action: ledger.AuditResume, By: by}))
+}
+
+func checkOperator(action, app, by string) error {
+	if by == "" {
+		return fmt.Errorf("%s app %s: by is empty; it takes the operator's name", action, app)
+	}
+	if err := tasks.CheckBy(by); err != nil {
+		return fmt.Errorf("%s app %s: %w", action, app, err)
+	}
+	return nil
 }

@@ -105,13 +105,31 @@ func TestAPausedAppIsNotSynced(t *testing.T) {
 	if err := o.Sync(t.Context(), "app1"); err == nil || !strings.Contains(err.Error(), "paused by ada") {
 		t.Errorf("got %v", err)
 	}
-	if paused, err := o.Resume(t.Context(), "app1"); !paused || err != nil {
+	if paused, err := o.Resume(t.Context(), "app1", "bob"); !paused || err != nil {
 		t.Errorf("resumed %v, %v", paused, err)
 	}
-	if paused, err := o.Resume(t.Context(), "app1"); paused || err != nil {
+	if paused, err := o.Resume(t.Context(), "app1", "ada"); paused || err != nil {
 		t.Errorf("resumed again: %v, %v", paused, err)
 	}
 	if err := o.Sync(t.Context(), "app1"); err != nil {
 		t.Error(err)
+	}
+	audited, _, err := ledger.New(rdb).Audit(t.Context(), ledger.AuditQuery{App: "app1", Limit: 9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var actions []string
+	for _, e := range audited {
+		if e.Domain == "" {
+			actions = append(actions, e.Action+" by "+e.By)
+		}
+	}
+	if got := strings.Join(actions, ", "); got != "resume by bob, pause by ada" {
+		t.Errorf("the audit has %q", got)
+	}
+	for _, by := range []string{"", "a\n"} {
+		if _, err := o.Resume(t.Context(), "app1", by); err == nil {
+			t.Errorf("%q resumes", by)
+		}
 	}
 }
