@@ -109,7 +109,7 @@ func (j *Janitor) quarantineKey(ctx context.Context, queue string, key typedKey,
 	}
 	why := fmt.Sprintf("the key %s is a %s; asynq needs a %s there, and all of its scripts with that key failed", key.key, kind, key.kind)
 	q := newQuarantined(queue, "", key.key, why, raw, size)
-	if _, err := j.keep(ctx, q); err != nil {
+	if err := j.keep(ctx, q); err != nil {
 		return err
 	}
 	if _, _, err := j.checkKeys(ctx, "drop", []typedKey{key}); err != nil {

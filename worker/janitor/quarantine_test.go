@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"pilotsync/worker/message"
 )
@@ -104,5 +105,44 @@ func TestDropRefusesAllIfOneIsMissing(t *testing.T) {
 	}
 	if diff := cmp.Diff(all[1:2], f.quarantine()); diff != "" {
 		t.Errorf("left (-want +got):\n%s", diff)
+	}
+}
+
+// A worker that takes a task and the janitor of another one can find the same message at once.
+func TestOfTwoJanitorsAtOnceNoneDropsWhatTheOtherKept(t *testing.T) {
+	t.Parallel()
+	for name, plant := range map[string]func(*fixture){
+		"an unreadable message": func(f *fixture) { f.plant(listActive, "bad", "{}") },
+		"a large one":           func(f *fixture) { f.plant(listActive, "bad", strings.Repeat("x", message.MaxSize+1)) },
+		"no task": func(f *fixture) {
+			f.rdb.Set(t.Context(), asynqKey(testQueue, "t:bad"), "x", 0)
+			f.put(listActive, "bad")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := setup(t)
+			plant(f)
+			found, err := f.janitor.load(t.Context(), testQueue, listActive, []string{"bad"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rdb := redis.NewClient(&redis.Options{Addr: f.rdb.Options().Addr})
+			t.Cleanup(func() { _ = rdb.Close() })
+			first, second := f.another(), f.another()
+			first.Redis, first.quarantine = rdb, NewQuarantine(rdb)
+			// The second one's whole repair comes after the first has kept the message.
+			rdb.AddHook(&afterFirstCommand{do: func() {
+				if err := second.repair(t.Context(), testQueue, listActive, found[0]); err != nil {
+					t.Error(err)
+				}
+			}})
+			if err := first.repair(t.Context(), testQueue, listActive, found[0]); err != nil {
+				t.Fatal(err)
+			}
+			if all := f.quarantine(); len(all) != 1 || all[0].Task != "bad" || !f.gone("bad") {
+				t.Errorf("the quarantine has %+v", all)
+			}
+		})
 	}
 }

@@ -105,33 +105,28 @@ func (j *Janitor) giveLease(ctx context.Context, queue, list string, e entry) er
 }
 
 // moveToQuarantine puts an entry into the quarantine and then removes it from the list, so a
-// crash in between loses nothing.
+// crash in between loses nothing. If it isn't on the list any more, it stays in the quarantine: perhaps
+// another worker found it there and has removed it.
 func (j *Janitor) moveToQuarantine(ctx context.Context, queue, list string, e entry, expected string, found message.Defect) error {
 	q := newQuarantined(queue, list, e.id, found.Reason, e.raw, e.size)
-	added, err := j.keep(ctx, q)
-	if err != nil {
+	if err := j.keep(ctx, q); err != nil {
 		return err
 	}
 	ok, err := j.remove(ctx, queue, list, e, expected)
-	switch {
-	case err != nil:
-		return err
-	case ok:
+	if err == nil && ok {
 		j.report(queue, list, e, Repair{found.Kind, quarantined}, found.Reason+"; it is in quarantine as "+q.ID)
-	case added: // asynq moved it, or it was repaired meanwhile; the next scan finds it if needed
-		return j.quarantine.Drop(ctx, q.ID)
 	}
-	return nil
+	return err
 }
 
-// keep puts a message into the quarantine, and reports whether it is new there.
-func (j *Janitor) keep(ctx context.Context, q Quarantined) (added bool, err error) {
-	added, dropped, err := j.quarantine.put(ctx, q)
+// keep puts a message into the quarantine, unless it is there.
+func (j *Janitor) keep(ctx context.Context, q Quarantined) error {
+	_, dropped, err := j.quarantine.put(ctx, q)
 	if dropped > 0 {
 		j.lines.Log(j.Log.WithField("dropped", dropped), logrus.ErrorLevel, "dropped",
 			fmt.Sprintf("the quarantine is full with %d messages; the oldest was dropped for a new one", j.quarantine.limit))
 	}
-	return added, err
+	return err
 }
 
 // quarantineLongID puts into the quarantine that a task was removed whose id is too long. There are
@@ -139,7 +134,7 @@ func (j *Janitor) keep(ctx context.Context, q Quarantined) (added bool, err erro
 func (j *Janitor) quarantineLongID(ctx context.Context, queue, list, begins string, length int) error {
 	why := fmt.Sprintf("its id has %d bytes; it takes at most %d. Nothing else of it was kept", length, message.MaxID)
 	q := newQuarantined(queue, list, printable([]byte(begins)), why, nil, length)
-	if _, err := j.keep(ctx, q); err != nil {
+	if err := j.keep(ctx, q); err != nil {
 		return err
 	}
 	j.report(queue, list, entry{id: begins, size: length}, Repair{oversized, quarantined}, why+"; it is in quarantine as "+q.ID)
