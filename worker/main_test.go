@@ -15,9 +15,11 @@ const parallelTests = 8
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", fmt.Sprint(parallelTests)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(2)
+	if flag.Lookup("test.fuzz").Value.String() == "" { // otherwise it is the number of processes
+		if err := flag.Set("test.parallel", fmt.Sprint(parallelTests)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(2)
+		}
 	}
 	goleak.VerifyTestMain(m)
 }
