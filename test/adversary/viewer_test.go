@@ -97,7 +97,7 @@ func TestAViewerCannotHoldAllLiveStreams(t *testing.T) {
 	web := f.web(users)
 	// The body of a stream has no end, so only its header is read.
 	stream := func(ctx context.Context, user string) int {
-		req, err := http.NewRequestWithContext(ctx, "GET", web.page+"/live", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, web.page+"/live", nil)
 		if err != nil {
 			t.Error(err)
 			return 0
