@@ -16,7 +16,7 @@ import (
 // Whoever maps domains can have name servers that never answer.
 func TestHangingNameServersDelayNoHonestDomain(t *testing.T) {
 	t.Parallel()
-	const apps, each = 4, 50
+	const apps, each, warm = 4, 250, 100
 	opt := simulator.Options{Apps: []simulator.App{{ID: "honest"}}, CertDelay: time.Millisecond}
 	for i := range apps {
 		opt.Apps = append(opt.Apps, simulator.App{ID: fmt.Sprint("attacker", i)})
@@ -33,7 +33,7 @@ func TestHangingNameServersDelayNoHonestDomain(t *testing.T) {
 	if _, err := enqueue.New(f.as("php")).Enqueue(t.Context(), reqs...); err != nil {
 		t.Fatal(err)
 	}
-	attempts := func() (all, first int) { // by the attacker's domains
+	attempts := func() (all int) { // of the attacker's domains
 		for i := range apps {
 			views, err := f.ledger.Domains(t.Context(), fmt.Sprint("attacker", i))
 			if err != nil {
@@ -41,16 +41,15 @@ func TestHangingNameServersDelayNoHonestDomain(t *testing.T) {
 			}
 			for _, v := range views {
 				all += v.Record.Attempt
-				first += min(v.Record.Attempt, 1)
 			}
 		}
-		return all, first
+		return all
 	}
 	f.worker("PILOTSYNC_SSL_DELAYS=1s,1s,1s,1s,1s,1s,1s,1s,1s,1s", "PILOTSYNC_PROXIES=")
-	harness.AwaitTrue(t, "each hanging name was tried", func() bool { _, first := attempts(); return first == apps*each })
-	// Now all of them are due, again and again.
+	harness.AwaitTrue(t, "some hanging names were tried", func() bool { return attempts() >= warm })
+	// All the others are due, and those are again and again.
 	for _, app := range []string{"honest", "attacker0"} {
-		before, _ := attempts()
+		before := attempts()
 		domain := "www.shop." + app + ".example.net"
 		if _, err := enqueue.New(f.as("php")).Enqueue(t.Context(), enqueue.Request{AppID: app, Domain: domain}); err != nil {
 			t.Fatal(err)
@@ -59,8 +58,8 @@ func TestHangingNameServersDelayNoHonestDomain(t *testing.T) {
 			view, _, err := f.ledger.Domain(t.Context(), app, domain)
 			return err == nil && view.State == tasks.Done
 		})
-		if after, _ := attempts(); after-before > apps*each/2 {
-			t.Errorf("the honest domain of app %s came after %d attempts for %d hanging ones", app, after-before, apps*each)
+		if more := attempts() - before; more > apps*each/2 {
+			t.Errorf("the honest domain of app %s came after %d attempts for %d hanging ones", app, more, apps*each)
 		}
 	}
 	f.requireService()
