@@ -86,7 +86,7 @@ faults: ## real processes while Redis, the network, ServerPilot, DNS and clocks 
 	@$(GOTEST) faults -tags faults -count 1 -parallel $(FAULTS_AT_ONCE) -timeout 30m -skip '^TestSoak$$' ./test/faults
 
 # Control groups bound the memory of its workers, hence root.
-adversary: ## real processes under attack by each limited user; three minutes, as root
+adversary: ## real processes under attack by each limited user; two minutes, as root
 	@scripts/root.sh adversary
 	@$(GOTEST) adversary -tags adversary -count 1 -parallel 6 -timeout 10m ./test/adversary
 	@$(GOTEST) adversary-wordpress -tags wordpress -count 1 -timeout 10m -run '^TestPlugin$$/(its_requirements|forged|signed_with|of_the_future)' ./enqueue/php/wordpress/tests

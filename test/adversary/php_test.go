@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"pilotsync/enqueue"
 	"pilotsync/enqueue/functions"
 	"pilotsync/internal/simulator"
@@ -184,4 +186,35 @@ func TestAForgedNumberThatMayHaveBeenIssuedIsSeen(t *testing.T) {
 	}
 	harness.AwaitTrue(t, "the domain is listed again", func() bool { return slices.Contains(f.sim.List("app1"), domain) })
 	f.requireService()
+}
+
+// A user that may push onto a list may push anything.
+func TestIDsWithoutTasksStopNoQueue(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, simulator.Options{})
+	const n, long = 4000, 100
+	worker := f.worker()
+	f.requireListed("app1")
+	commands := f.commands()
+	if _, err := f.as("php").Pipelined(t.Context(), func(p redis.Pipeliner) error {
+		for _, queue := range []string{tasks.QueueDomains, tasks.QueueChecks} {
+			for i := range n / 2 {
+				p.LPush(t.Context(), "asynq:{"+queue+"}:pending", fmt.Sprint("nothing", i), fmt.Sprint("nothing", i)) // twice
+			}
+			for i := range long / 2 {
+				p.LPush(t.Context(), "asynq:{"+queue+"}:pending", strings.Repeat("x", 500_000)+strconv.Itoa(i))
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	harness.AwaitTrue(t, "the ids are gone", func() bool { return f.waiting(tasks.QueueDomains)+f.waiting(tasks.QueueChecks) == 0 })
+	if each := float64(f.commands()-commands) / n; each > 60 {
+		t.Errorf("Redis executed %.1f commands for each", each)
+	}
+	f.requireService()
+	if lines := strings.Count(worker.Written(), "\n"); lines > 1000 {
+		t.Errorf("the worker logged %d lines", lines)
+	}
 }
