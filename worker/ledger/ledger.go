@@ -100,7 +100,8 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, entry list
 		return Recorded{Unissued: wake}, l.restoreSite(ctx, change)
 	}
 	r := Recorded{Superseded: reply[0] == "superseded", Repeated: reply[0] == "again", Start: reply[2] == "start", Wake: wake}
-	if r.Superseded {
+	// The task of a change that was recorded before may have ended here.
+	if r.Superseded || r.Repeated || reply[3] == "site" {
 		if err := l.restoreSite(ctx, change); err != nil {
 			return Recorded{}, err
 		}

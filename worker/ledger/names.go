@@ -164,11 +164,8 @@ func (l *Ledger) addNamesOfPage(ctx context.Context, apps []string) error {
 }
 
 // restoreSite gives a domain the site in the index that the app's own keys say. A change that wasn't
-// recorded has replaced it.
+// recorded has replaced it, or one that was replaced before its sync.
 func (l *Ledger) restoreSite(ctx context.Context, change listsync.Pending) error {
-	if change.SiteID == 0 {
-		return nil
-	}
 	v, ok, err := l.Domain(ctx, change.AppID, change.Domain)
 	if err != nil || !ok || v.SiteID() == 0 {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
+	"pilotsync/tasks"
 	"pilotsync/test/redistest"
 	"pilotsync/worker/listsync"
 )
@@ -273,5 +274,52 @@ func TestNamesInTheIndexAreNotAddedAgain(t *testing.T) {
 	rdb.ZAdd(ctx, key("app7", "index"), redis.Z{Member: " c.example.com"}, redis.Z{Member: "done c.example.com"})
 	if n := counted(); n > 6 || rdb.ZScore(ctx, namesKey, "c.example.com app7").Err() != nil {
 		t.Errorf("one more name takes %d commands", n)
+	}
+}
+
+func TestAReplacedChangeLeavesItsSiteToNoDomain(t *testing.T) {
+	t.Parallel()
+	for name, connect := range backends() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l := New(connect(t))
+			record := func(seq int64, site int64) {
+				t.Helper()
+				c := change("a.example.com", seq)
+				c.SiteID = site
+				if _, err := l.Record(t.Context(), c, event("asked")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ofSite := func(site int64) int {
+				t.Helper()
+				states, err := l.AppStates(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				found, err := l.Sites(t.Context(), states, site)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return len(found)
+			}
+			record(first, 7)
+			settled := listsync.Record{Domain: "a.example.com", State: tasks.Done, Names: []string{"a.example.com"}, Seq: first, SiteID: 7}
+			lease, err := l.Acquire(t.Context(), testApp)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := l.Commit(t.Context(), lease, listsync.Commit{Outcomes: []listsync.Outcome{{Record: settled}}}); err != nil {
+				t.Fatal(err)
+			}
+			record(first+1, 9)
+			if ofSite(7) != 0 || ofSite(9) != 1 {
+				t.Errorf("with a change of site 9: %d of site 7, %d of site 9", ofSite(7), ofSite(9))
+			}
+			record(first+2, 0) // WordPress's is replaced before its sync
+			if ofSite(7) != 1 || ofSite(9) != 0 {
+				t.Errorf("with a change without a site: %d of site 7, %d of site 9", ofSite(7), ofSite(9))
+			}
+		})
 	}
 }

@@ -1,6 +1,7 @@
 -- Records one change and sets the app's wake. From then on the change doesn't need its task.
--- Returns {"recorded"|"again"|"superseded", wake, "start" or ""}. "start": a sync task for
--- this wake must be enqueued. Or {"unissued", the greatest number that may have been issued, ""}.
+-- Returns {"recorded"|"again"|"superseded", wake, "start" or "", "site" or ""}. "start": a sync task
+-- for this wake must be enqueued. "site": the index of sites may have the site of a change that this
+-- one, without a site, replaced. Or {"unissued", the greatest number that may have been issued, "", ""}.
 local seqs, pending, since, sync, log = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local index, latest, waiting, shown = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local newest_key, superseded, counter = KEYS[10], KEYS[11], KEYS[12]
@@ -9,11 +10,14 @@ local change, line, history_kept = ARGV[4], ARGV[5], ARGV[6]
 
 -- A change below the floor may be older than one of the same domain that was pruned.
 local last = tonumber(redis.call('HGET', seqs, domain) or redis.call('HGET', sync, 'floor') or '0')
-local result = 'recorded'
+local result, site = 'recorded', ''
+if not string.find(change, '"site_id":', 1, true) and string.find(redis.call('HGET', pending, domain) or '', '"site_id":', 1, true) then
+  site = 'site'
+end
 if tonumber(seq) <= last then
   result = tonumber(seq) < last and 'superseded' or 'again'
   if redis.call('HEXISTS', pending, domain) == 0 then
-    return {result, '0', ''}
+    return {result, '0', '', ''}
   end
   -- An earlier run of this task may have died before it enqueued the sync, which the
   -- domain's pending change still needs.
@@ -24,7 +28,7 @@ else
   local newest, last_issued = newest_number(newest_key, seqs, sync), last_number(counter)
   local greatest = math.min(math.max(last_issued, number_time() + 86.4e9, newest + 1e6), greatest_number(newest))
   if tonumber(seq) > greatest then
-    return {'unissued', integer(greatest), ''}
+    return {'unissued', integer(greatest), '', ''}
   end
   if tonumber(seq) > newest then
     redis.call('SET', newest_key, seq)
@@ -54,4 +58,4 @@ if redis.call('HGET', sync, 'awake') ~= '1' then
 elseif result ~= 'recorded' then
   start = 'start'
 end
-return {result, redis.call('HGET', sync, 'wake'), start}
+return {result, redis.call('HGET', sync, 'wake'), start, site}
