@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -191,8 +192,23 @@ func (p *pageServer) export(w http.ResponseWriter, r *http.Request) {
 		p.showError(w, r, err)
 	case err != nil && r.Context().Err() == nil:
 		p.log.WithError(err).Warn("an export ended early")
-		panic(http.ErrAbortHandler)
+		cut(w, r)
 	case err != nil: // the client is gone
-		panic(http.ErrAbortHandler)
+		cut(w, r)
 	}
+}
+
+// cut aborts the connection of a response that isn't complete. In HTTP/1.0, as nginx speaks to its
+// servers, a closed connection is the end of a body. So there the connection is reset.
+func cut(w http.ResponseWriter, r *http.Request) {
+	if !r.ProtoAtLeast(1, 1) {
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			if tcp, ok := conn.(*net.TCPConn); ok {
+				_ = tcp.SetLinger(0) // otherwise it is closed, at least
+			}
+			_ = conn.Close()
+			return
+		}
+	}
+	panic(http.ErrAbortHandler)
 }

@@ -1,13 +1,19 @@
 package dashboard
 
 import (
+	"bufio"
 	"context"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,12 +31,13 @@ type manyDomains struct {
 	largest int // limit of a query
 	fails   int // the read that fails; 0 for none
 	reads   int
+	failure error
 }
 
 func (s *manyDomains) Find(_ context.Context, _ []ledger.App, q ledger.Query) (ledger.Page, error) {
 	s.largest = max(s.largest, q.Limit)
 	if s.reads++; s.reads == s.fails {
-		return ledger.Page{}, errors.New("redis is gone")
+		return ledger.Page{}, s.failure
 	}
 	from := 0
 	if q.After != nil {
@@ -98,8 +105,15 @@ func TestAnExportThatFailsIsNotTakenAsComplete(t *testing.T) {
 	t.Parallel()
 	s := &manyDomains{n: 2345, fails: 1}
 	h := newPagesOver(t, &s.fakeLedger, s, fakeQueues{}, User{"bob", View})
-	checkAnswer(t, sendRequest(h, "GET", "/domains/export?format=csv", nil), http.StatusInternalServerError, "redis is gone")
-	s.fails = 4
+	for err, status := range map[error]int{
+		fmt.Errorf("read: %w", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}): http.StatusServiceUnavailable,
+		fmt.Errorf("read: %w", context.DeadlineExceeded):                            http.StatusServiceUnavailable,
+		errors.New("a record can't be read"):                                        http.StatusInternalServerError,
+	} {
+		s.reads, s.failure = 0, err
+		checkAnswer(t, sendRequest(h, "GET", "/domains/export?format=csv", nil), status, template.HTMLEscapeString(err.Error()))
+	}
+	s.reads, s.fails = 0, 4
 	func() {
 		defer func() {
 			if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
@@ -108,6 +122,24 @@ func TestAnExportThatFailsIsNotTakenAsComplete(t *testing.T) {
 		}()
 		sendRequest(h, "GET", "/domains/export?format=csv", nil)
 	}()
+	site := httptest.NewServer(h)
+	defer site.Close()
+	for _, protocol := range []string{"HTTP/1.1", "HTTP/1.0"} { // nginx speaks 1.0, which has no end of a body
+		s.reads = 0
+		conn, err := net.Dial("tcp", site.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = fmt.Fprintf(conn, "GET /domains/export?format=csv %s\r\nHost: localhost\r\n\r\n", protocol)
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err == nil {
+			_, err = io.Copy(io.Discard, resp.Body)
+		}
+		if err == nil {
+			t.Errorf("with %s a cut export looks complete", protocol)
+		}
+		_ = conn.Close()
+	}
 	checkAnswer(t, sendRequest(h, "GET", "/domains/export?format=xls", nil), http.StatusBadRequest, "format is &#34;xls&#34;")
 	checkAnswer(t, sendRequest(h, "GET", "/domains/export?format=csv&state=x", nil), http.StatusBadRequest, "state is &#34;x&#34;")
 }
