@@ -31,6 +31,15 @@ func (s State) Name() string {
 	return string(s)
 }
 
+// NameWith is the name of the state of a domain that may have a problem. "Done" alone says that all is
+// well.
+func (s State) NameWith(problem bool) string {
+	if s == Done && problem {
+		return s.Name() + ", with a problem"
+	}
+	return s.Name()
+}
+
 // UnicodeName returns an international name as people write it. It is empty for a name that is
 // plain ASCII, or whose punycode is invalid.
 func UnicodeName(domain string) string {

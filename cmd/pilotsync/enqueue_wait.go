@@ -36,7 +36,7 @@ func (f *changeFlags) wait(ctx context.Context, s *terminal.Streams, l *ledger.L
 	} else {
 		t := terminal.Table{Columns: []terminal.Column{terminal.DomainColumn(), terminal.StateColumn(), {Title: "NAMES", Rank: 1, Min: 24}, terminal.ReasonColumn()}}
 		for _, d := range states {
-			t.Add(tasks.ShownName(d.Domain), d.State.Name(), shownNames(d.Names), cmp.Or(d.Advice, d.Reason))
+			t.Add(tasks.ShownName(d.Domain), d.shown(), shownNames(d.Names), cmp.Or(d.Advice, d.Reason))
 		}
 		err = t.Print(s)
 	}
@@ -64,7 +64,7 @@ func newFollowed(receipts []enqueue.Receipt) *followed {
 			f.order = append(f.order, r.Domain)
 		}
 		f.app, f.left[r.Domain], f.seqs[r.Domain] = r.AppID, true, r.Seq
-		f.last[r.Domain] = domainStatus{AppID: r.AppID, Domain: r.Domain, State: tasks.Pending, Names: []string{r.Domain},
+		f.last[r.Domain] = domainStatus{AppID: r.AppID, Domain: r.Domain, State: tasks.Pending, StateName: tasks.Pending.Name(), Names: []string{r.Domain},
 			Reason: onQueue, Seq: r.Seq, UpdatedAt: time.UnixMicro(r.Seq).UTC()}
 	}
 	return f

@@ -108,7 +108,7 @@ func logOf(v ledger.View, history []listsync.HistoryEntry) domainLog {
 
 func printLogs(s *terminal.Streams, logs []domainLog, now time.Time) error {
 	for i, d := range logs {
-		head := fmt.Sprintf("%s on app %s: %s\nlast change: task %s\n", tasks.ShownName(d.Domain), d.AppID, d.State.Name(), d.TaskID)
+		head := fmt.Sprintf("%s on app %s: %s\nlast change: task %s\n", tasks.ShownName(d.Domain), d.AppID, d.shown(), d.TaskID)
 		if i > 0 {
 			head = "\n" + head
 		}
@@ -130,7 +130,8 @@ func printHistory(s *terminal.Streams, history []listsync.HistoryEntry) error {
 		if e.Attempt > 0 {
 			reason = strings.TrimSuffix(fmt.Sprintf("attempt %d: %s", e.Attempt, reason), ": ")
 		}
-		state := s.Palette().Paint(terminal.StateColor(e.State.Name()), e.State.Name()) + strings.Repeat(" ", max(len(tasks.CheckingSSL.Name())-len(e.State.Name()), 0)) // the longest
+		name := e.State.NameWith(e.HasProblem())
+		state := s.Palette().Paint(terminal.StateColor(name), name) + strings.Repeat(" ", max(len(tasks.CheckingSSL.Name())-len(name), 0)) // the longest of most
 		b.WriteString(terminal.WrapAfter(fmt.Sprintf("%s  %s  ", e.At.UTC().Format(time.RFC3339), state), fmt.Sprintf("%s  (%s%s)", text.Printable(reason), text.Printable(e.Actor), actionNote(e.ActionID)), s.Width()) + "\n")
 		b.WriteString(checkLines(e, "    "))
 	}

@@ -98,9 +98,12 @@ func statusOf(v ledger.View) domainStatus {
 	return d
 }
 
+// shown is the state of tables.
+func (d domainStatus) shown() string { return d.State.NameWith(len(d.Problems) > 0) }
+
 // describe is the state with its reason, if it has one.
 func (d domainStatus) describe() string {
-	return strings.TrimSuffix(d.State.Name()+", "+cmp.Or(d.Advice, d.Reason), ", ")
+	return strings.TrimSuffix(d.shown()+", "+cmp.Or(d.Advice, d.Reason), ", ")
 }
 
 // describeAttempt is the attempt and the limit: "3 of 7".

@@ -198,7 +198,7 @@ func (c *statusCmd) print(s *terminal.Streams, found foundDomains, now time.Time
 func statusTable(domains []domainStatus, now time.Time) *terminal.Table {
 	t := &terminal.Table{Columns: statusColumns()}
 	for _, d := range domains {
-		t.Add(d.AppID, tasks.ShownName(d.Domain), d.State.Name(), shownNames(d.Names), d.describeAttempt(),
+		t.Add(d.AppID, tasks.ShownName(d.Domain), d.shown(), shownNames(d.Names), d.describeAttempt(),
 			relative(d.AttemptAt, now), relative(d.NextCheckAt, now), cmp.Or(d.Advice, d.Reason))
 	}
 	return t

@@ -124,7 +124,7 @@ func (c *statusCmd) changes(s *terminal.Streams) func(foundDomains, error, time.
 			if c.JSON {
 				err = printJSONLine(s.Out, d)
 			} else {
-				_, err = fmt.Fprintf(s.Out, "%s  %s  %s  %s  %s\n", d.UpdatedAt.Format(time.RFC3339), d.AppID, tasks.ShownName(d.Domain), d.State.Name(), text.Printable(d.Reason))
+				_, err = fmt.Fprintf(s.Out, "%s  %s  %s  %s  %s\n", d.UpdatedAt.Format(time.RFC3339), d.AppID, tasks.ShownName(d.Domain), d.shown(), text.Printable(d.Reason))
 			}
 			if err != nil {
 				return err

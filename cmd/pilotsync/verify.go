@@ -197,7 +197,7 @@ func (c *verifyCmd) print(s *terminal.Streams, results []*verifyResult) error {
 	for _, result := range results {
 		d := statusOf(result.view)
 		states = append(states, d)
-		t.Add(d.AppID, tasks.ShownName(d.Domain), d.State.Name(), cmp.Or(d.Advice, d.Reason))
+		t.Add(d.AppID, tasks.ShownName(d.Domain), d.shown(), cmp.Or(d.Advice, d.Reason))
 		if d.State == tasks.Done {
 			done++
 		}

@@ -10,37 +10,43 @@ import (
 
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // funcMap returns the functions of the templates.
 func funcMap() template.FuncMap {
 	return template.FuncMap{
-		"at":         func(now, t time.Time) moment { return moment{t, now} },
-		"number":     formatNumber,
-		"domainPath": domainPath,
-		"pathOf":     pathOf,
-		"appPath":    appPath,
-		"stateLabel": tasks.State.Name,
-		"sentence":   sentence,
-		"unicode":    tasks.UnicodeName,
-		"plural":     plural,
-		"attention":  func(a ledger.App) attention { return attentionOf([]ledger.App{a}, a.ID) },
-		"room":       listUsage,
-		"tilesOf":    func(a ledger.App) []tile { return nonEmptyTiles(tiles([]ledger.App{a})) },
-		"appRows":    func(now time.Time, apps []ledger.App) appRows { return appRows{now, apps} },
-		"firstApps":  func(apps []string) firstOf[string] { return newFirstOf(maxNotices, apps) },
-		"writeLabel": writeLabel,
-		"auditLabel": auditLabel,
-		"markOf":     markOf,
-		"works":      func(v ledger.View) bool { return v.State == tasks.Done && len(v.Record.Problems()) == 0 },
-		"addForm":    func(app string) addPage { return addPage{App: app} },
-		"join":       func(lines []string) string { return strings.Join(lines, "\n") },
-		"stateURL":   func(s tasks.State) string { return search{States: []tasks.State{s}}.url(nil) },
+		"at":            func(now, t time.Time) moment { return moment{t, now} },
+		"number":        formatNumber,
+		"domainPath":    domainPath,
+		"pathOf":        pathOf,
+		"appPath":       appPath,
+		"stateLabel":    tasks.State.Name,
+		"sentence":      sentence,
+		"unicode":       tasks.UnicodeName,
+		"plural":        plural,
+		"attention":     func(a ledger.App) attention { return attentionOf([]ledger.App{a}, a.ID) },
+		"room":          listUsage,
+		"tilesOf":       func(a ledger.App) []tile { return nonEmptyTiles(tiles([]ledger.App{a})) },
+		"appRows":       func(now time.Time, apps []ledger.App) appRows { return appRows{now, apps} },
+		"firstApps":     func(apps []string) firstOf[string] { return newFirstOf(maxNotices, apps) },
+		"writeLabel":    writeLabel,
+		"auditLabel":    auditLabel,
+		"markOf":        markOf,
+		"troubled":      troubled,
+		"troubledEntry": func(e listsync.HistoryEntry) bool { return e.State == tasks.Done && e.HasProblem() },
+		"troubledLabel": func(s tasks.State) string { return s.NameWith(true) },
+		"addForm":       func(app string) addPage { return addPage{App: app} },
+		"join":          func(lines []string) string { return strings.Join(lines, "\n") },
+		"stateURL":      func(s tasks.State) string { return search{States: []tasks.State{s}}.url(nil) },
 		"appStateURL": func(app string, s tasks.State) string {
 			return search{Apps: []string{app}, States: []tasks.State{s}}.url(nil)
 		},
 	}
 }
+
+// troubled reports whether a domain is done, and yet has a problem.
+func troubled(v ledger.View) bool { return v.State == tasks.Done && len(v.Record.Problems()) > 0 }
 
 // moment is a time to be shown: relative to now, and in full.
 type moment struct{ T, Now time.Time }

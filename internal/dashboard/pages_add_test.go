@@ -236,7 +236,7 @@ func TestAThousandDomainsAreCheckedSomeAtATime(t *testing.T) {
 	t.Parallel()
 	names := manyNames(maxAdded)
 	s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}, results: map[string]tasks.CheckResult{}}
-	for _, name := range names[1:] {
+	for _, name := range names[:maxAdded-1] { // no worker answers for the last one
 		s.results[name] = result(name, true, tasks.CauseWouldWork, tasks.Params{})
 	}
 	pages := newPages(t, s, fakeQueues{}, ada)

@@ -143,8 +143,15 @@ func TestACertificateThatDoesNotMatchNeverLooksGood(t *testing.T) {
 			t.Errorf("%s looks good:\n%s", record.State, page)
 		}
 		if record.State == tasks.Done {
+			if !(appPage{Names: []listedName{{Name: record.Domain, View: &view}}}).Warned() {
+				t.Error("its app looks healthy")
+			}
 			for _, path := range []string{"/domains/app1/shop.example.com", "/domains", "/"} {
-				checkAnswer(t, sendRequest(h, "GET", path, nil), 200, "with a problem")
+				rec := sendRequest(h, "GET", path, nil)
+				checkAnswer(t, rec, 200, `<span class="badge pending" title="done">Done, with a problem</span>`)
+				if strings.Contains(rec.Body.String(), `class="badge done"`) {
+					t.Errorf("%s has a green badge:\n%s", path, rec.Body)
+				}
 			}
 		} else {
 			checkAnswer(t, sendRequest(h, "GET", "/domains/app1/shop.example.com", nil), 200, "none that browsers accept")

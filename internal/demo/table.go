@@ -16,7 +16,7 @@ func printTable(s *terminal.Streams, apps []appCase, views map[string]map[string
 		var part [][]string
 		for _, v := range views[app.id] {
 			reason := strings.TrimPrefix(v.Advice(), v.Domain+" ") // the row says which
-			part = append(part, []string{app.id, tasks.ShownName(v.Domain), v.State.Name(), reason})
+			part = append(part, []string{app.id, tasks.ShownName(v.Domain), v.State.NameWith(len(v.Record.Problems()) > 0), reason})
 		}
 		slices.SortFunc(part, func(a, b []string) int { return strings.Compare(a[1], b[1]) })
 		for _, row := range part {

@@ -22,12 +22,12 @@ func StateColumn() Column { return Column{Title: "STATE", Min: 20, Color: StateC
 func ReasonColumn() Column { return Column{Title: "REASON", Min: 30} }
 
 // StateColor shows trouble in red, what takes time in yellow, success in green.
-// state is its name ([tasks.State.Name]).
+// state is its name ([tasks.State.NameWith]).
 func StateColor(state string) Color {
 	switch state {
 	case tasks.Failed.Name(), tasks.Rejected.Name():
 		return Red
-	case tasks.DoneWithoutSSL.Name(), tasks.CheckingDNS.Name(), tasks.CheckingSSL.Name():
+	case tasks.DoneWithoutSSL.Name(), tasks.CheckingDNS.Name(), tasks.CheckingSSL.Name(), tasks.Done.NameWith(true):
 		return Yellow
 	case tasks.Done.Name():
 		return Green

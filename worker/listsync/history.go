@@ -2,6 +2,7 @@ package listsync
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"pilotsync/tasks"
@@ -30,6 +31,11 @@ type HistoryEntry struct {
 	// ActionID is the id of ServerPilot's action for the write that changed the domain's names;
 	// empty if there is none. See [Written].
 	ActionID string `json:"actionid,omitempty"`
+}
+
+// HasProblem reports whether one of the names didn't work, or soon would not.
+func (e HistoryEntry) HasProblem() bool {
+	return e.IsProblem() || e.Action == ActionFailedRecheck || slices.ContainsFunc(e.Checks, func(n NameResult) bool { return n.IsProblem() })
 }
 
 // Describe returns the entry's cause in words, a clause without a full stop.
