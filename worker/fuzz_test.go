@@ -26,8 +26,6 @@ type planted struct {
 	msg             []byte
 }
 
-var queueLists = []string{"pending", "active", "scheduled", "retry", "archived", "completed"}
-
 // encodeTask encodes a task's message, with number for its limits: 5 retry, 6 retried, 8 timeout,
 // 9 deadline, 12 retention, 13 completed at.
 func encodeTask(kind, id, queue string, payload []byte, number int64) (b []byte) {
@@ -40,9 +38,10 @@ func encodeTask(kind, id, queue string, payload []byte, number int64) (b []byte)
 	return b
 }
 
-// Whatever a producer puts on a queue, the worker goes on and loses nothing. Input that isn't raw
+// Whatever a producer puts on a queue, workers go on and lose nothing. Input that isn't raw
 // becomes the payload of a message, which gets further.
 func FuzzWhateverIsOnAQueueTheWorkerGoesOn(f *testing.F) {
+	queues, lists := tasks.Queues(), []string{"pending", "active", "scheduled", "retry", "archived", "completed"}
 	for _, seed := range []struct{ kind, payload string }{
 		{tasks.TypeDomainAdd, `{"app_id":"app1","domain":"a.example.com","seq":1772366400123456,"requested_at":"2026-03-01T12:00:00Z"}`},
 		{tasks.TypeDomainRemove, `{"app_id":"app1","domain":"a.example.com","seq":9007199254740991,"requested_at":"9999-12-31T00:00:00Z","v":1}`},
@@ -55,17 +54,17 @@ func FuzzWhateverIsOnAQueueTheWorkerGoesOn(f *testing.F) {
 		{"no.such", "\xff\x00"},
 		{tasks.TypeDomainAdd, strings.Repeat("x", message.MaxSize)},
 	} {
-		for i := range tasks.Queues() {
+		for i := range queues {
 			f.Add(uint8(i), uint8(i*5), seed.kind, seed.kind+":x", "pending", []byte(seed.payload), int64(i-1), false)
 		}
 	}
-	for i := range queueLists {
+	for i := range lists {
 		f.Add(uint8(0), uint8(i), "", "change:app1:a.example.com:1", "archived", []byte("{}"), int64(0), true)
 		f.Add(uint8(1), uint8(i), tasks.TypeAppSync, strings.Repeat("\xff", message.MaxID+1), "", []byte(""), int64(math.MinInt64), false)
 	}
 	server := redistest.New(f)
 	f.Fuzz(func(t *testing.T, queue, list uint8, kind, id, state string, payload []byte, number int64, raw bool) {
-		p := planted{queue: tasks.Queues()[int(queue)%len(tasks.Queues())], list: queueLists[int(list)%len(queueLists)], id: id, msg: payload}
+		p := planted{queue: queues[int(queue)%len(queues)], list: lists[int(list)%len(lists)], id: id, msg: payload}
 		if !raw {
 			p.msg = encodeTask(kind, id, p.queue, payload, number)
 		}
@@ -103,7 +102,7 @@ func goesOn(t *testing.T, addr string, p planted, kind, state string, number int
 	cfg := f.config("app1", "app2")
 	log := &harness.Log{Also: t.Output()}
 	cfg.Log.SetOutput(log)
-	stop := f.start(cfg)
+	first, second := f.start(cfg), f.start(cfg) // which also race for what they find
 	settled := func(app, domain string) {
 		t.Helper()
 		f.await(domain+" is listed", func() bool { return slices.Contains(sim.List(app), domain) && f.view(app, domain).Pending == nil })
@@ -113,7 +112,8 @@ func goesOn(t *testing.T, addr string, p planted, kind, state string, number int
 		t.Fatal(err)
 	}
 	settled("app2", after)
-	stop()
+	first()
+	second()
 	if strings.Contains(log.String(), "panic") {
 		t.Error("the worker panicked")
 	}
