@@ -58,6 +58,7 @@ func newFixture(t *testing.T, opt simulator.Options, change func(*Config)) *fixt
 		t.Fatal(err)
 	}
 	options.PoolSize = 200
+	options.DialerRetries = 1 // go-redis retries a dial for half a second after its caller, and its client, are gone
 	rdb := redis.NewClient(options)
 	t.Cleanup(func() { _ = rdb.Close() })
 	w := &fixture{t: t, redis: server, rdb: rdb, sim: sim, ledger: ledger.New(rdb), client: enqueue.New(rdb)}

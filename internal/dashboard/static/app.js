@@ -44,6 +44,14 @@
     countSelected();
   }
 
+  // showError replaces an error page by another one, so that it says what is wrong now.
+  function showError(doc) {
+    const now = document.querySelector(".error"), next = doc.querySelector(".error");
+    if (!now || !next || next.innerHTML === now.innerHTML) return;
+    now.replaceChildren(...document.adoptNode(next).childNodes);
+    document.title = doc.title;
+  }
+
   function showStatus(text, away) {
     statusLight.hidden = false;
     if (statusLight.textContent !== text) statusLight.textContent = text;
@@ -65,6 +73,7 @@
       if (!response.ok) {
         // The heading of a 503 page is what is wrong with Redis.
         showStatus(response.status === 503 && doc.querySelector("h1")?.textContent || `Not refreshed (${response.status})`, true);
+        if (!document.querySelector("[data-live]:not([data-frame])")) showError(doc);
         scheduleLoad(5 * minInterval);
       } else if (!document.querySelector("[data-live]:not([data-frame])")) {
         location.reload(); // this is an error page, and the error is over
