@@ -19,7 +19,7 @@ import (
 func TestNoPageKeepsPeopleFromUsingIt(t *testing.T) {
 	t.Parallel()
 	find := browsertest.Violations(t)
-	w, ctx := newBusyFixture(t), browsertest.New(t, "404 (Not Found)", "503 (Service Unavailable)")
+	w, ctx := newBusyFixture(t), browsertest.New(t, "404 (Not Found)", "422 (Unprocessable Entity)", "503 (Service Unavailable)")
 	b := tab{t, ctx}
 	check := func(what string) {
 		t.Helper()
@@ -53,6 +53,17 @@ func TestNoPageKeepsPeopleFromUsingIt(t *testing.T) {
 		b.do(click("#do-add summary"), chromedp.Evaluate[chromedp.Void](`document.querySelector("#domains").value = "new.example.com\nnodns-neu.example.com\nno domain"; undefined`), click("#do-add button"))
 		b.awaitTrue(`document.querySelector(".checked input")`)
 		check("the results of a check, " + window.name)
+		b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#domains").value = ""; undefined`), click(".add button"))
+		b.awaitTrue(`document.querySelector('[role="alert"]')`)
+		check("a refused form, " + window.name)
+		b.open(w.url + "/domains?q=elsewhere")
+		b.do(click("#select-all"), click(`#bulk button[value="verify"]`))
+		b.awaitTrue(`document.querySelector(".progress progress")`)
+		check("a progress, " + window.name)
+		b.open(w.url + "/domains?q=example")
+		b.do(click("#select-all"), click(`#bulk button[value="remove"]`))
+		b.awaitTrue(`document.querySelector("button.danger")`)
+		check("a question before a removal, " + window.name)
 	}
 	w.redis.Stop()
 	for _, window := range windows {

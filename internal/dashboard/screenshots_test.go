@@ -72,7 +72,7 @@ func busyPages() []namedPage {
 		{"domain-failed", "/domains/agency-berlin/elsewhere-hotel.example.com"}, {"domain-done", "/domains/agency-berlin/" + bistro + "?asked=verify"},
 		{"domain-pending", "/domains/studio-oslo/fjord.example.com"}, {"domain-wildcard", "/domains/agency-berlin/*.wild.example.com"},
 		{"domain-long", "/domains/agency-lisbon/a-very-long-name-that-somebody-thought-a-good-idea-for-a-shop.subdomain.of.another.example.com"},
-		{"asynqmon", "/asynqmon/queues/domains?status=completed"}, {"app", "/apps/agency-berlin"}, {"app-blocked", "/apps/studio-oslo"}, {"app-paused", "/apps/agency-lisbon?asked=pause"}, {"apps", "/apps"}, {"missing", "/domains/agency-berlin/unknown.example.com"},
+		{"asynqmon", "/asynqmon/queues/domains?status=completed"}, {"app", "/apps/agency-berlin"}, {"app-blocked", "/apps/studio-oslo"}, {"app-paused", "/apps/agency-lisbon?asked=pause"}, {"apps", "/apps"}, {"audit", "/audit"}, {"missing", "/domains/agency-berlin/unknown.example.com"},
 	}
 }
 
