@@ -266,7 +266,7 @@ func (r *recoverer) prune(ctx context.Context, app string) (more bool, err error
 		n += len(pruned)
 	}
 	if n > 0 {
-		r.log.WithField("app", app).Infof("%d domains pruned: they were removed or rejected more than %s ago", n, r.keepRemoved)
+		r.log.WithField("app", app).Infof("pruned domains that were removed or rejected more than %s ago: %d", r.keepRemoved, n)
 	}
 	return more, err
 }

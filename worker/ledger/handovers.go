@@ -12,7 +12,7 @@ import (
 
 // handoversRead is how many of the apps that wait for their handover are read by one call. After a
 // loss each page and each scrape asks for them for a week.
-const handoversRead = 10
+const handoversRead = 4
 
 // handovers keeps which apps were handed over to a ledger. An app that was stays so.
 type handovers struct {

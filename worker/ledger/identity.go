@@ -101,10 +101,11 @@ func (l *Ledger) RecordHandover(ctx context.Context, app, id string) error {
 	return nil
 }
 
-// Loss is a loss of the ledger within [LossKept].
+// Loss is the last loss of the ledger.
 type Loss struct {
-	At time.Time // by Redis's clock; zero if there was none
-	// Waiting are the apps whose domains weren't handed over since, sorted: of those that live
+	Detected time.Time // by Redis's clock, however long ago; zero if there was none
+	At       time.Time // the same if it was within [LossKept]
+	// Waiting are the apps whose domains weren't handed over since At, sorted: of those that live
 	// workers serve or the ledger knows.
 	Waiting []string
 }
@@ -112,19 +113,37 @@ type Loss struct {
 // Loss returns the last loss of the ledger. A process that calls it again and again reads only some
 // of the apps that wait, in turn: see [handoversRead].
 func (l *Ledger) Loss(ctx context.Context) (Loss, error) {
+	return l.loss(ctx, func() ([]string, []Worker, error) {
+		apps, err := l.Apps(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		workers, err := l.Workers(ctx)
+		return apps, workers, err
+	})
+}
+
+// LossAmong is [Ledger.Loss] for a caller that has read the ledger's apps and the live workers.
+func (l *Ledger) LossAmong(ctx context.Context, apps []App, workers []Worker) (Loss, error) {
+	return l.loss(ctx, func() ([]string, []Worker, error) {
+		ids := make([]string, len(apps))
+		for i, app := range apps {
+			ids[i] = app.ID
+		}
+		return ids, workers, nil
+	})
+}
+
+func (l *Ledger) loss(ctx context.Context, read func() (apps []string, workers []Worker, err error)) (Loss, error) {
 	current, err := l.Identity(ctx)
 	if err != nil || current.Lost.IsZero() {
 		return Loss{}, err
 	}
 	now, err := l.Now(ctx)
 	if err != nil || now.Sub(current.Lost) > LossKept {
-		return Loss{}, err
+		return Loss{Detected: current.Lost}, err
 	}
-	apps, err := l.Apps(ctx)
-	if err != nil {
-		return Loss{}, err
-	}
-	workers, err := l.Workers(ctx)
+	apps, workers, err := read()
 	if err != nil {
 		return Loss{}, err
 	}
@@ -134,5 +153,5 @@ func (l *Ledger) Loss(ctx context.Context) (Loss, error) {
 	slices.Sort(apps)
 	apps = slices.Compact(apps)
 	waiting, err := l.handovers.waiting(ctx, l, current.ID, apps)
-	return Loss{At: current.Lost, Waiting: waiting}, err
+	return Loss{Detected: current.Lost, At: current.Lost, Waiting: waiting}, err
 }

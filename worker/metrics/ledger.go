@@ -33,7 +33,6 @@ type ledgerState struct {
 	unserved    []ledger.App
 	webhooksOff int
 	quarantined int
-	identity    ledger.Identity
 	loss        ledger.Loss
 }
 
@@ -55,16 +54,19 @@ func newLedgerCollector(rdb redis.UniversalClient) *ledgerCollector {
 		if s.apps, err = l.AppStates(ctx); err != nil && ctx.Err() == nil && rdb.Ping(ctx).Err() == nil {
 			err = errors.Join(errLedger, err)
 		}
-		if err == nil {
-			s.apps, s.unserved, err = splitUnserved(ctx, l, s.apps)
+		if err != nil {
+			return s, err
 		}
-		if err == nil {
-			s.identity, err = l.Identity(ctx)
+		live, err := l.Workers(ctx)
+		if err != nil {
+			return s, err
 		}
-		if err == nil {
-			s.loss, err = l.Loss(ctx)
+		if s.loss, err = l.LossAmong(ctx, s.apps, live); err != nil {
+			return s, err
 		}
-		return s, err
+		// The ids of the others would be labels that any producer can invent.
+		s.apps, s.unserved = ledger.SplitUnserved(s.apps, live)
+		return s, nil
 	}
 	return &ledgerCollector{
 		state:       newScraped(read),
@@ -91,16 +93,6 @@ func newLedgerCollector(rdb redis.UniversalClient) *ledgerCollector {
 	}
 }
 
-// splitUnserved takes the unserved apps out. Their ids would be labels that any producer can invent.
-func splitUnserved(ctx context.Context, l *ledger.Ledger, apps []ledger.App) (served, unserved []ledger.App, err error) {
-	live, err := l.Workers(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	served, unserved = ledger.SplitUnserved(apps, live)
-	return served, unserved, nil
-}
-
 // Describe implements [prometheus.Collector].
 func (c *ledgerCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{c.up, c.ledgerUp, c.webhooksOff, c.quarantined, c.domains, c.names, c.room, c.blocked, c.pending, c.failing, c.oldest, c.listedAt, c.expiry, c.expiring, c.paused, c.dryRun, c.lost, c.handover, c.unserved, c.forUnserved} {
@@ -123,8 +115,8 @@ func (c *ledgerCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(c.webhooksOff, float64(s.webhooksOff))
 	gauge(c.quarantined, float64(s.quarantined))
 	lost := 0.0
-	if !s.identity.Lost.IsZero() {
-		lost = unixSeconds(s.identity.Lost)
+	if !s.loss.Detected.IsZero() {
+		lost = unixSeconds(s.loss.Detected)
 	}
 	gauge(c.lost, lost)
 	unserved := ledger.NewUnserved(s.unserved)

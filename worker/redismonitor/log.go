@@ -25,11 +25,16 @@ func (l QueueLog) Warn(args ...any) { l.write(logrus.WarnLevel, args) }
 func (l QueueLog) Error(args ...any) { l.write(logrus.ErrorLevel, args) }
 
 func (l QueueLog) write(level logrus.Level, args []any) {
-	if l.Monitor.Down(context.Background()) || strings.HasPrefix(fmt.Sprint(args...), retryExhausted) {
+	if l.Monitor.Down(context.Background()) || isHarmless(fmt.Sprint(args...)) {
 		level = logrus.DebugLevel
 	}
 	l.Lines.Log(l.Entry, level, "asynq", args...)
 }
 
-// retryExhausted begins asynq's line about a task that it archives. The worker has logged its error.
-const retryExhausted = "Retry exhausted for task"
+// isHarmless reports whether a line of asynq's needs nobody. A task that it archives has its error in
+// the log already. A task whose lease was over is taken by one of the workers; the others don't find
+// it any more.
+func isHarmless(line string) bool {
+	return strings.HasPrefix(line, "Retry exhausted for task") ||
+		strings.HasPrefix(line, "recoverer: could not retry lease expired task") && strings.HasSuffix(line, "NOT FOUND")
+}

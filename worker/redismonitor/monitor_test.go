@@ -100,3 +100,17 @@ func TestAMonitorThatNoLongerTurnsHangs(t *testing.T) {
 		t.Errorf("more than %s after its last pass: %v", hangLimit, err)
 	}
 }
+
+func TestLinesOfAsynqThatNeedNobodyAreForDebugging(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]bool{
+		"Retry exhausted for task id=1": true,
+		"recoverer: could not retry lease expired task: NOT_FOUND: redis eval error: NOT FOUND":   true,
+		"recoverer: could not retry lease expired task: UNKNOWN: redis eval error: NOPERM no key": false,
+		"Failed to write server state data": false,
+	} {
+		if got := isHarmless(line); got != want {
+			t.Errorf("%q: %v", line, got)
+		}
+	}
+}
