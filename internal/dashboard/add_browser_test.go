@@ -51,7 +51,7 @@ func TestDomainsAreCheckedAndThenAdded(t *testing.T) {
 	b.do(click(`[value="nodns-hotel.example.com"]`), click(`[value="new.example.com"]`))
 	b.awaitTrue(`document.getElementById("selected").textContent === "2 selected"`)
 	b.do(click("#adding button.primary"))
-	b.awaitTrue(`document.querySelector("h1")?.textContent === "Add 2 domains" && document.body.innerText.includes("2 of 2 done")`)
+	b.awaitTrue(`document.querySelector("h1")?.textContent === "Add 2 domains" && document.body.innerText.includes("2 of 2 processed")`)
 	w.awaitState("app1", "xn--bcher-kva.example.com", tasks.Done)
 	history, err := w.ledger.History(t.Context(), "app1", "nodns-hotel.example.com")
 	if err != nil || history[len(history)-1].Actor != "operator" {

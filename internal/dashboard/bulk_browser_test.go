@@ -51,7 +51,7 @@ func TestSelectedDomainsAreVerifiedRetriedAndRemoved(t *testing.T) {
 	b.awaitTrue(`document.querySelectorAll('input[name="select"]:checked').length === 2 && document.getElementById("select-page").indeterminate`)
 	b.sizes("bulk-select")
 	b.do(click(`#bulk button[value="verify"]`))
-	b.awaitTrue(`document.querySelector("h1")?.textContent === "Verify 2 domains" && document.body.innerText.includes("2 of 2 done")`)
+	b.awaitTrue(`document.querySelector("h1")?.textContent === "Verify 2 domains" && document.body.innerText.includes("2 of 2 processed")`)
 	for app, domain := range map[string]string{"app1": "cafe.example.com", "app2": "laden.example.com"} {
 		if history, err := w.ledger.History(t.Context(), app, domain); err != nil || history[0].Actor != "operator" || history[0].Attempt != 1 {
 			t.Errorf("the history of %s begins with %+v, %v", domain, history[0], err)
@@ -62,7 +62,7 @@ func TestSelectedDomainsAreVerifiedRetriedAndRemoved(t *testing.T) {
 	b.do(click("#select-page"))
 	b.awaitTrue(`document.getElementById("selected").textContent === "4 selected"`)
 	b.do(click(`#bulk button[value="retry"]`))
-	b.awaitTrue(`document.querySelector("h1")?.textContent === "Retry 2 domains" && document.body.innerText.includes("2 of 2 done")`)
+	b.awaitTrue(`document.querySelector("h1")?.textContent === "Retry 2 domains" && document.body.innerText.includes("2 of 2 processed")`)
 	b.awaitTrue(`document.body.innerText.includes("2 of the selected domains were left out") && document.body.innerText.includes("2 need attention")`)
 	b.sizes("bulk-progress")
 
@@ -73,7 +73,7 @@ func TestSelectedDomainsAreVerifiedRetriedAndRemoved(t *testing.T) {
 	b.awaitTrue(`document.querySelector("h1")?.textContent === "Remove 4 domains?" && document.querySelector("button.danger")`)
 	b.sizes("bulk-remove")
 	b.do(click("button.danger"))
-	b.awaitTrue(`document.body.innerText.includes("4 of 4 done")`)
+	b.awaitTrue(`document.body.innerText.includes("4 of 4 processed")`)
 	w.awaitState("app1", "xn--bcher-kva.example.com", tasks.Removed)
 	if list := w.sim.List("app1"); len(list) != 0 {
 		t.Errorf("the list still has %v", list)
@@ -120,12 +120,12 @@ func TestAThousandDomainsAreRemovedWithProgress(t *testing.T) {
 	b.do(click("#select-all"), click(`#bulk button[value="remove"]`))
 	b.awaitTrue(`document.querySelector("h1")?.textContent === "Remove 1,000 domains?" && document.querySelector("button.danger")`)
 	b.do(click("button.danger"))
-	b.awaitTrue(`document.body.innerText.includes("0 of 1,000 done, 1,000 still wait for a worker")`)
+	b.awaitTrue(`document.body.innerText.includes("0 of 1,000 processed, 1,000 still wait for a worker")`)
 	b.sizes("bulk-thousand")
 	if n := w.rdb.LLen(t.Context(), "asynq:{"+tasks.QueueDomains+"}:pending").Val(); n != maxBulk {
 		t.Errorf("%d tasks wait, want %d", n, maxBulk)
 	}
 	w.startWorker("app1", "app2")
-	b.awaitTrue(`document.body.innerText.includes("1,000 of 1,000 done")`) // live
+	b.awaitTrue(`document.body.innerText.includes("1,000 of 1,000 processed")`) // live
 	w.awaitState("app2", "kunde499.app2.example.com", tasks.Removed)
 }

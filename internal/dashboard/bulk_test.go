@@ -80,7 +80,7 @@ func TestRemovalOfManyListsWhatLeavesAndAsks(t *testing.T) {
 	s := &fakeLedger{views: append(mixedDomains(), inState("<script>.example.com", tasks.Done))}
 	h := newPages(t, s, fakeQueues{}, User{"ada", Act})
 	rec := sendRequest(h, "POST", "/bulk", withFields(url.Values{"action": {"remove"}, "all": {"yes"}}))
-	for _, want := range []string{"Remove 5 domains?", "8 names leave their lists", "done.example.com, www.done.example.com", "&lt;script&gt;.example.com",
+	for _, want := range []string{"Remove 5 domains?", "8 names leave their lists", "<div>done.example.com</div><div>www.done.example.com</div>", "&lt;script&gt;.example.com",
 		"1 of the selected domains is removed already", `name="confirmed" value="yes"`, "app1/done.example.com\napp1/failed.example.com"} {
 		checkAnswer(t, rec, http.StatusOK, want)
 	}
@@ -166,5 +166,19 @@ func TestProgressCountsTheDomainsWithAResult(t *testing.T) {
 		if page.Finished() != test.want || page.Waiting.Count()+page.Processed != 1 {
 			t.Errorf("%s: %+v", name, page)
 		}
+	}
+}
+
+func TestABulkActionListsWhatNeedsAttention(t *testing.T) {
+	t.Parallel()
+	warned := inState("warned.example.com", tasks.Done)
+	warned.Record.Cause = tasks.Cause{Code: tasks.CauseWorks}
+	works := warned
+	works.Domain = "works.example.com"
+	warned.Record.Warnings = []tasks.Cause{{Code: tasks.CauseCertificateWrongName}}
+	items := []ledger.BulkItem{{App: "app1", Domain: warned.Domain, Seq: 3}, {App: "app1", Domain: works.Domain, Seq: 3}}
+	page := newBulkPage(ledger.Bulk{Action: "verify", Items: items}, []ledger.View{warned, works})
+	if !page.Finished() || page.Trouble.Count() != 1 || page.Trouble.First[0].Domain != warned.Domain {
+		t.Errorf("%+v", page)
 	}
 }

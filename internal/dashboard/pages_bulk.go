@@ -52,7 +52,7 @@ func newBulkPage(b ledger.Bulk, views []ledger.View) bulkPage {
 		case !processed(b.Action, item.Seq, v, known):
 			waiting = append(waiting, v)
 			continue
-		case known && canRetry(v):
+		case known && (canRetry(v) || v.NeedsPerson()):
 			trouble = append(trouble, v)
 		}
 		page.Processed++
