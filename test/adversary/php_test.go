@@ -218,3 +218,21 @@ func TestIDsWithoutTasksStopNoQueue(t *testing.T) {
 		t.Errorf("the worker logged %d lines", lines)
 	}
 }
+
+// A user that may write a task, and not read the list, may leave it off the list.
+func TestTasksInNoListAreDoneOrPutAway(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, simulator.Options{})
+	ctx, php := t.Context(), f.as("php")
+	const n = 20
+	for i := range n {
+		domain, seq := fmt.Sprintf("unlisted%d.example.com", i), strconv.FormatInt(time.Now().UnixMicro(), 10)
+		id := "change:app1:" + domain + ":" + seq
+		php.HSet(ctx, "asynq:{domains}:t:"+id, "msg", message(tasks.TypeDomainAdd, id, tasks.QueueDomains, change(domain, seq), nil), "state", "pending")
+		php.HSet(ctx, "asynq:{domains}:t:change:unreadable"+strconv.Itoa(i), "msg", "\xff", "state", "anything")
+	}
+	f.worker()
+	f.awaitQuarantined("asynq can't decode it", n)
+	harness.AwaitTrue(t, "all are listed", func() bool { return len(f.sim.List("app1")) >= 2*n }) // with their www form
+	f.requireService()
+}
