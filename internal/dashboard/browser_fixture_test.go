@@ -57,8 +57,9 @@ func newFixture(t *testing.T, opt simulator.Options, change func(*Config)) *fixt
 	if err != nil {
 		t.Fatal(err)
 	}
-	options.PoolSize = 200
-	options.DialerRetries = 1 // go-redis retries a dial for half a second after its caller, and its client, are gone
+	// While Redis is down, go-redis retries a dial for half a second after its caller is gone. After as
+	// many failures as the pool has places it dials each second. Both would outlive the test.
+	options.DialerRetries, options.PoolSize, options.PipelinePoolSize = 1, 10_000, 10_000
 	rdb := redis.NewClient(options)
 	t.Cleanup(func() { _ = rdb.Close() })
 	w := &fixture{t: t, redis: server, rdb: rdb, sim: sim, ledger: ledger.New(rdb), client: enqueue.New(rdb)}
