@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
@@ -14,7 +13,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pilotsync/tasks"
-	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 	"pilotsync/worker/listsync"
 )
@@ -250,16 +248,8 @@ func TestPHPsStatusOfEveryCodeEqualsGos(t *testing.T) {
 				set("pilotsync:{"+app+"}:pending", name, c)
 			}
 		}
-		cmd := exec.CommandContext(t.Context(), harness.Program(t), append([]string{"status", "--json", "--app=" + app}, names...)...)
-		cmd.Env = append(cmd.Environ(), "REDIS_URL="+url)
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("pilotsync status: %v\n%s", err, out)
-		}
-		var want, got []map[string]any
-		if err := json.Unmarshal(out, &want); err != nil {
-			t.Fatal(err)
-		}
+		var got []map[string]any
+		want := programsStatus(t, url, append([]string{"--app=" + app}, names...)...)
 		php.run(t, names, &got, "status.php", url, app)
 		if len(want) != len(names) {
 			t.Fatalf("%d names have %d states", len(names), len(want))
