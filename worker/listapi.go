@@ -24,10 +24,13 @@ var _ listsync.API = listAPI{}
 
 // Ready implements [listsync.API], for the read and the write together: no write waits after its
 // read. An app that has its turn has it whatever it is for, see [syncHandler].
-func (a listAPI) Ready(ctx context.Context, app string) error {
+func (a listAPI) Ready(ctx context.Context, app string, begun bool) error {
 	client, err := a.client(app)
 	if err != nil {
 		return err
+	}
+	if begun {
+		return client.SyncReadyAgain(ctx, app)
 	}
 	return client.SyncReady(ctx, app, true)
 }

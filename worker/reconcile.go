@@ -111,7 +111,7 @@ func (r *reconciler) drift(ctx context.Context, app string) (listsync.Result, er
 	if _, err := r.registry.Client(app); err != nil {
 		return listsync.Result{}, err
 	}
-	if err := r.syncer.API.Ready(ctx, app); err != nil {
+	if err := r.syncer.API.Ready(ctx, app, false); err != nil {
 		return listsync.Result{}, err
 	}
 	return r.syncer.Drift(ctx, app)

@@ -72,6 +72,18 @@ func (l *Limiter) TrySync(ctx context.Context, app string, urgent bool) (wait ti
 	return l.try(ctx, &l.syncs, app, urgent, 2, l.account)
 }
 
+// TrySyncAgain is [Limiter.TrySync] for a further read and write of a sync that has begun. Of the
+// turns it has every second one, so the sync ends although many apps wait, and they don't wait for
+// its end.
+func (l *Limiter) TrySyncAgain(ctx context.Context, app string) (wait time.Duration, err error) {
+	wait, err = l.TrySync(ctx, app, true)
+	if most := 2 * l.syncs.step; wait > most {
+		wait = most
+		l.syncs.waitAgain(app, true, wait, time.Now())
+	}
+	return wait, err
+}
+
 // VerifyDelay returns how long an app has to wait for its turn to verify, as [Limiter.SyncDelay]
 // does for syncs.
 func (l *Limiter) VerifyDelay(app string, urgent bool) time.Duration {

@@ -15,8 +15,10 @@ import (
 // [Transient] for List and as [Unknown] for Replace.
 type API interface {
 	// Ready returns nil if the account's rate limit allows one read and one write now. It
-	// doesn't wait: otherwise its error wraps [ErrYield].
-	Ready(ctx context.Context, app string) error
+	// doesn't wait: otherwise its error wraps [ErrYield], and has a method RetryIn, which
+	// returns how long to wait. A sync that has begun calls it again then, and has its turn
+	// sooner than one that hasn't.
+	Ready(ctx context.Context, app string, begun bool) error
 	// List returns the app's domain names in ServerPilot's order. An answer without a list
 	// is an error, never an empty list.
 	List(ctx context.Context, app string) ([]string, error)

@@ -140,6 +140,8 @@ type run struct {
 	// batches are the next plans. There is more than one only while a refused list is
 	// bisected.
 	batches []batch
+	// bisecting: the present batch is a part of a refused plan.
+	bisecting bool
 	// controlPassed: ServerPilot accepted a write of the unchanged list, so a change of the
 	// plan is the cause of a refusal.
 	controlPassed bool
@@ -167,7 +169,7 @@ func (b batch) domains() []string { return slices.Collect(maps.Keys(b.only)) }
 func (r *run) settle(ctx context.Context) error {
 	r.waitInterval(ctx, r.MinInterval-r.lease.SinceLastCommit)
 	for {
-		if len(r.batches) == 0 {
+		if r.bisecting = len(r.batches) > 0; !r.bisecting {
 			r.batches, r.stale = []batch{{}}, false
 		}
 		next := r.batches[0]
@@ -261,11 +263,11 @@ func (r *run) read(ctx context.Context) ([]string, error) {
 	if err := r.checkStop(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.API.Ready(ctx, app); err != nil {
+	if err := r.ready(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.Ledger.Renew(ctx, r.lease); err != nil {
-		return nil, fmt.Errorf("renew the lease of app %s: %w", app, err)
+	if err := r.renew(ctx); err != nil {
+		return nil, err
 	}
 	remote, err := r.API.List(ctx, app)
 	if err != nil {
@@ -273,6 +275,33 @@ func (r *run) read(ctx context.Context) ([]string, error) {
 	}
 	r.report.Reads++
 	return remote, nil
+}
+
+// ready returns nil once the rate limit allows a read and a write. It waits for that only while a
+// refused plan is bisected. If the sync gave its slot back then, the next one would begin with the
+// whole plan, and at a low rate none would end.
+func (r *run) ready(ctx context.Context) error {
+	for {
+		err := r.API.Ready(ctx, r.lease.App, r.bisecting)
+		var later interface{ RetryIn() time.Duration }
+		if !r.bisecting || !errors.As(err, &later) {
+			return err
+		}
+		r.wait(ctx, min(later.RetryIn(), LeaseTTL/6))
+		if err := r.checkStop(ctx); err != nil {
+			return err
+		}
+		if err := r.renew(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *run) renew(ctx context.Context) error {
+	if err := r.Ledger.Renew(ctx, r.lease); err != nil {
+		return fmt.Errorf("renew the lease of app %s: %w", r.lease.App, err)
+	}
+	return nil
 }
 
 // snapshot returns what a plan with these names needs of the ledger. It must be read after the

@@ -26,6 +26,8 @@ type server struct {
 	calls []string // in order: ready, read, write (refused writes included)
 	// refuses returns ServerPilot's message if it refuses the list, otherwise "".
 	refuses func(list []string) string
+	// limited reports whether a call has to wait for the rate limit; nil for never.
+	limited func(begun bool) bool
 	// during is called, unlocked, during each call, before its effect.
 	during func(call string)
 	// answer replaces the answer to a write, after its effect.
@@ -42,7 +44,18 @@ func (s *server) enter(ctx context.Context, call string) error {
 	return ctx.Err()
 }
 
-func (s *server) Ready(ctx context.Context, _ string) error { return s.enter(ctx, "ready") }
+// notReady is the error of an account at its rate limit.
+type notReady struct{ error }
+
+func (notReady) RetryIn() time.Duration { return time.Microsecond }
+func (e notReady) Unwrap() error        { return e.error }
+
+func (s *server) Ready(ctx context.Context, _ string, begun bool) error {
+	if err := s.enter(ctx, "ready"); err != nil || s.limited == nil || !s.limited(begun) {
+		return err
+	}
+	return notReady{ErrYield}
+}
 
 func (s *server) List(ctx context.Context, _ string) ([]string, error) {
 	if err := s.enter(ctx, "read"); err != nil {
@@ -324,6 +337,30 @@ func (r *harness) refusing(culprits ...string) {
 		}
 		return ""
 	}
+}
+
+// A sync that gave up at the rate limit would begin with the whole plan again, for ever.
+func TestARefusedPlanIsBisectedAtTheRateLimit(t *testing.T) {
+	t.Parallel()
+	r := setup("hand.net")
+	states := map[string]tasks.State{}
+	for i := range 64 {
+		domain := fmt.Sprintf("d%d.com", i)
+		r.fixture.add(domain, "")
+		states[domain] = tasks.CheckingDNS
+	}
+	states["d7.com"], states["d40.com"] = tasks.Rejected, tasks.Rejected
+	r.refusing("d7.com", "d40.com")
+	limited, first := true, true
+	r.api.limited = func(begun bool) bool {
+		if begun == first {
+			t.Errorf("the sync is said to have begun: %v", begun)
+		}
+		limited, first = !limited && begun, false
+		return limited
+	}
+	r.sync(t)
+	r.checkStates(t, states)
 }
 
 func TestOnlyTheCulpritOfARefusedPlanIsRejected(t *testing.T) {

@@ -206,7 +206,13 @@ func (c *Client) SyncReady(ctx context.Context, app string, urgent bool) error {
 	return notReady(app, wait, err)
 }
 
-// MayTrySync does the same without asking Redis: another app of the account may be first.
+// SyncReadyAgain is [Client.SyncReady] for a further read and write of a sync that has begun.
+func (c *Client) SyncReadyAgain(ctx context.Context, app string) error {
+	wait, err := c.Limiter.TrySyncAgain(ctx, app)
+	return notReady(app, wait, err)
+}
+
+// MayTrySync does the same as SyncReady without asking Redis: another app of the account may be first.
 func (c *Client) MayTrySync(app string, urgent bool) error {
 	return notReady(app, c.Limiter.SyncDelay(app, urgent), nil)
 }

@@ -43,6 +43,9 @@ func (e *NotReadyError) Error() string {
 }
 func (e *NotReadyError) Unwrap() error { return e.Err }
 
+// RetryIn returns Wait, as [listsync.API] wants it.
+func (e *NotReadyError) RetryIn() time.Duration { return e.Wait }
+
 // Await calls get until its error isn't a [NotReadyError]. After each it waits for the turn. If ctx
 // ends before, the error wraps those of get and ctx.
 func Await[T any](ctx context.Context, get func() (T, error)) (T, error) {

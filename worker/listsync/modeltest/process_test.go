@@ -73,6 +73,12 @@ var (
 	errUnknown = &listsync.CallError{Kind: listsync.WriteUnknown, Err: errors.New("no answer")}
 )
 
+// limited is the error of a call of an account at its rate limit.
+type limited struct{ error }
+
+func (limited) RetryIn() time.Duration { return 0 }
+func (e limited) Unwrap() error        { return e.error }
+
 // start begins a sync for a task.
 func (h *harness) start(task *syncTask) *process { return h.startAs(task, false) }
 
@@ -287,8 +293,8 @@ func (p *process) Verify(_ context.Context, _ string, records ...listsync.Record
 	return nil
 }
 
-func (p *process) Ready(context.Context, string) error {
-	return p.call(&call{name: "Ready", failure: errAgain, effect: func() error { return nil }})
+func (p *process) Ready(context.Context, string, bool) error {
+	return p.call(&call{name: "Ready", failure: limited{listsync.ErrYield}, effect: func() error { return nil }})
 }
 
 func (p *process) List(context.Context, string) (names []string, err error) {
