@@ -109,13 +109,13 @@ func everyCommand(t *testing.T, url urls) {
 		want    string // in what it writes
 		code    int
 	}{
-		{"enqueue add", "new.example.com --app app1 --wait", "done", 0},
-		{"enqueue remove", "new.example.com --app app1 --yes --wait", "removed", 0},
+		{"enqueue add", "new.example.com --app app1 --wait", "Done", 0},
+		{"enqueue remove", "new.example.com --app app1 --yes --wait", "Removed", 0},
 		{"status", "shop.example.com --json", `"state": "done"`, 0},
-		{"logs", "shop.example.com", "done", 0},
+		{"logs", "shop.example.com", "Done", 0},
 		{"apps show", "", "app2", 0},
 		{"apps forget", "nosuchapp --yes", "app nosuchapp is forgotten", 0},
-		{"verify", "shop.example.com --wait", "done", 0},
+		{"verify", "shop.example.com --wait", "Done", 0},
 		{"check", "shop.example.com --app app1", "shop.example.com", 0},
 		{"dns", "shop.example.com --app app1", "shop.example.com", 0},
 		{"doctor", "", "Everything is in order", 0},

@@ -73,7 +73,7 @@ func TestALaterFormWaitsForAWorkerThatKnowsIt(t *testing.T) {
 	f.stop(present)
 	harness.Await(f.t, "all is done", func() error {
 		out, says, code := f.run(built.next, "status", "--app", "app1")
-		if code != 0 || strings.Count(out, " done ") != 3 {
+		if code != 0 || strings.Count(out, " Done ") != 3 {
 			return fmt.Errorf("%d: %s%s", code, out, says)
 		}
 		return nil
