@@ -20,8 +20,10 @@ type attentionGroup struct {
 }
 
 // ByOwner reports whether the domain's owner acts, in DNS.
-func (g attentionGroup) ByOwner() bool {
-	entry, _ := tasks.Lookup(g.Code)
+func (g attentionGroup) ByOwner() bool { return byOwner(g.Code) }
+
+func byOwner(code tasks.Code) bool {
+	entry, _ := tasks.Lookup(code)
 	return entry.Actor == tasks.ActorOwner
 }
 

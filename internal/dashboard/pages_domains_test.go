@@ -78,6 +78,11 @@ func TestASearchFindsAPartOfANameAndASite(t *testing.T) {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
 		}
 	}
+	for text, want := range map[string]string{"shop.example.com.": "shop.example.com", "https://shop.example.com./x": "shop.example.com", "BÜCHER.example。": "bücher.example", "shop.": "shop."} {
+		if got := parseTyped(text).unicode; got != want {
+			t.Errorf("%q is searched as %q; want %q", text, got, want)
+		}
+	}
 	for text, want := range map[string]int64{"12": 12, "site: 7": 7, "SITE:7": 7, "12a": 0, "site:x": 0} {
 		if got := parseTyped(text).site; got != want {
 			t.Errorf("%q: site %d, want %d", text, got, want)

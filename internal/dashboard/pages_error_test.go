@@ -56,3 +56,12 @@ func TestAnErrorsPageSaysOnlyWhatIsTrue(t *testing.T) {
 		}
 	}
 }
+
+func TestPagesThatNeedNoRedisAreShownWithoutIt(t *testing.T) {
+	t.Parallel()
+	h := newPages(t, &fakeLedger{err: io.EOF}, fakeQueues{}, User{Role: View})
+	for _, path := range []string{"/nope", "/bulk/x", "/domains/app1/a..b"} {
+		checkAnswer(t, sendRequest(h, "GET", path, nil), http.StatusNotFound, `<h1 id="h-error">Not found</h1>`)
+	}
+	checkAnswer(t, sendRequest(h, "GET", "/domains", nil), http.StatusServiceUnavailable, "Redis doesn&#39;t answer")
+}

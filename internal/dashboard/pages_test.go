@@ -112,8 +112,8 @@ func (s *fakeLedger) Writes(context.Context, string, int) ([]ledger.Write, error
 }
 func (s *fakeLedger) Owned(context.Context, string) ([]string, error) { return nil, s.err }
 
-func (s *fakeLedger) Workers(context.Context) ([]ledger.Worker, error) { return s.workers, nil }
-func (s *fakeLedger) Loss(context.Context) (ledger.Loss, error)        { return s.loss, nil }
+func (s *fakeLedger) Workers(context.Context) ([]ledger.Worker, error) { return s.workers, s.err }
+func (s *fakeLedger) Loss(context.Context) (ledger.Loss, error)        { return s.loss, s.err }
 
 func (s *fakeLedger) Enqueue(_ context.Context, reqs ...enqueue.Request) ([]enqueue.Receipt, error) {
 	s.requests = append(s.requests, reqs...)

@@ -51,6 +51,7 @@ func parseTyped(text string) (t typed) {
 	text, _, _ = strings.Cut(text, "/")
 	// It maps upper case and decomposed characters. An error means that the text is no whole name.
 	t.unicode, _ = idna.New(idna.MapForLookup()).ToUnicode(text)
+	text, t.unicode = withoutRoot(text), withoutRoot(t.unicode)
 	if isASCII(text) {
 		t.ascii, t.unicode = text, text
 		t.site, _ = strconv.ParseInt(text, 10, 64)
@@ -59,6 +60,14 @@ func parseTyped(text string) (t typed) {
 		t.domain = base
 	}
 	return t
+}
+
+// withoutRoot removes the dot after a whole name. The dot of "shop." ends its first label.
+func withoutRoot(name string) string {
+	if whole, ok := strings.CutSuffix(name, "."); ok && strings.Contains(whole, ".") {
+		return whole
+	}
+	return name
 }
 
 func (t typed) matches(domain, unicode string) bool {

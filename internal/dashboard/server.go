@@ -137,7 +137,8 @@ func (p *pageServer) handle(limit time.Duration, h func(http.ResponseWriter, *ht
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
-		if err := h(w, r.WithContext(ctx)); err != nil {
+		r = r.WithContext(ctx)
+		if err := h(w, r); err != nil {
 			p.showError(w, r, err)
 		}
 	}

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"fmt"
 	"html/template"
@@ -54,6 +55,17 @@ func (d layoutData) Asset(name string) string { return d.files.url(name) }
 // MayAct reports whether the page offers actions.
 func (d layoutData) MayAct() bool { return d.User.Role == Act }
 
+// readNotices reads what the layout shows on each page.
+func (p *pageServer) readNotices(ctx context.Context, data *layoutData) error {
+	workers, err := p.reader.Workers(ctx)
+	if err != nil {
+		return err
+	}
+	data.DryRun = ledger.InDryRun(workers)
+	data.Loss, err = p.reader.Loss(ctx)
+	return err
+}
+
 // render responds with a page. It renders into memory first, so that an error can't leave
 // half a page.
 func (p *pageServer) render(w http.ResponseWriter, r *http.Request, status int, name string, data layoutData) error {
@@ -62,12 +74,8 @@ func (p *pageServer) render(w http.ResponseWriter, r *http.Request, status int, 
 		data.Now = p.now()
 	}
 	if status < http.StatusInternalServerError { // otherwise Redis may be down
-		workers, err := p.reader.Workers(r.Context())
-		if err != nil {
-			return err
-		}
-		data.DryRun = ledger.InDryRun(workers)
-		if data.Loss, err = p.reader.Loss(r.Context()); err != nil {
+		err := p.readNotices(r.Context(), &data)
+		if err != nil && status < http.StatusBadRequest { // an error's page needs no Redis
 			return err
 		}
 	}
