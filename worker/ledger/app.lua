@@ -30,13 +30,16 @@ local entries = redis.call('HGETALL', snoozed)
 for i = 1, #entries, 2 do
   snoozes[entries[i]] = cjson.decode(entries[i + 1])
 end
+local function is_checking(state)
+  return state ~= 'pending' and is_passing(state)
+end
 local function is_snoozed(domain, state, codes)
   local s = snoozes[domain]
   if not s then
     return false
   elseif s.wont_fix then
     return state ~= 'done' or s.state == 'done'
-  elseif s.state ~= state or s.codes ~= table.concat(codes, ' ') or s['until'] and s['until'] <= now_exact then
+  elseif s.state ~= state and not is_checking(state) or s.codes ~= table.concat(codes, ' ') or s['until'] and s['until'] <= now_exact then
     return false
   end
   if s['until'] and (not next_end or s['until'] < next_end) then
@@ -45,25 +48,14 @@ local function is_snoozed(domain, state, codes)
   return true
 end
 
--- Counts the causes of all domains that aren't known to work. Most are done without a warning, so
--- the text of a record is searched, and not decoded. JSON escapes quotes within its texts.
+-- Counts the causes of all domains that aren't known to work. Most are done without a warning.
 local causes, snoozed_causes, snoozed_domains, uncounted = {}, {}, {}, 0
 local function add(to, code, state, n)
   to[code] = to[code] or {}
   to[code][state] = (to[code][state] or 0) + n
 end
 local function add_causes(domain, state, record)
-  local codes, seen = {}, {}
-  for code in string.gmatch(record, '"cause":"([^"\\]*)"') do
-    if not seen[code] and (state ~= 'done' or code ~= 'Works') then
-      seen[code] = true
-      codes[#codes + 1] = code
-    end
-  end
-  if #codes == 0 and state ~= 'done' then
-    codes[1] = '' -- a record of an earlier release
-  end
-  table.sort(codes)
+  local codes = codes_of(state, record)
   local to = causes
   if is_snoozed(domain, state, codes) then
     to = snoozed_causes

@@ -145,9 +145,8 @@ func (l *Ledger) CommitVerification(ctx context.Context, app string, before, aft
 	} else if err := l.agenda.touch(ctx, app); err != nil {
 		return false, fmt.Errorf("record the verification of %s on app %s: %w", before.Domain, app, err)
 	}
-	changed := (View{State: before.State, Record: before}).codesText() != (View{State: after.State, Record: after}).codesText()
 	n, err := l.verified.Run(ctx, l.rdb, keys, before.Domain, before.Version, encode(after), string(after.State),
-		due(after), recheckAt(after), expiry(after), renewBy(after), line, HistoryKept, event, flagArg(changed)).Int()
+		due(after), recheckAt(after), expiry(after), renewBy(after), line, HistoryKept, event).Int()
 	if err != nil {
 		return false, fmt.Errorf("record the verification of %s on app %s: %w", before.Domain, app, err)
 	}

@@ -84,13 +84,45 @@ local function emit(last_event, outbox, event)
   redis.call('ZREMRANGEBYSCORE', events, '-inf', integer(at - 3 * 24 * 3600 * 1000000))
 end
 
--- Ends the snooze of a domain whose state or causes have changed. One that won't be fixed ends only
--- when the domain works, or is removed. Its key is in the slot of the others.
-local function end_snooze(shown, domain, always)
-  local snoozed = string.sub(shown, 1, -6) .. 'snoozed'
-  local snooze = redis.call('HGET', snoozed, domain)
-  if snooze and (always or not string.find(snooze, '"wont_fix":true', 1, true)) then
-    redis.call('HDEL', snoozed, domain)
+-- The codes of a domain that isn't known to work, sorted. The text of its record is searched, and not
+-- decoded: JSON escapes quotes within its texts. View.Codes has the same rule.
+local function codes_of(state, record)
+  local codes, seen = {}, {}
+  for code in string.gmatch(record, '"cause":"([^"\\]*)"') do
+    if not seen[code] and (state ~= 'done' or code ~= 'Works') then
+      seen[code] = true
+      codes[#codes + 1] = code
+    end
+  end
+  if #codes == 0 and state ~= 'done' then
+    codes[1] = '' -- a record of an earlier release
+  end
+  table.sort(codes)
+  return codes
+end
+
+local function is_passing(state)
+  return state == 'pending' or state == 'checking-dns' or state == 'checking-ssl-cert'
+end
+
+-- Ends the snooze of a domain that got another state or causes. States that pass, such as those
+-- of a check, end none of a settled one: the check may find the same again. One that won't be fixed
+-- ends only when the domain works, or is removed. Its key is in the slot of the others.
+local function end_snooze(shown, domain, state)
+  local prefix = string.sub(shown, 1, -6)
+  local text = redis.call('HGET', prefix .. 'snoozed', domain)
+  if not text then
+    return
+  end
+  local s, ends = cjson.decode(text), state == 'removed'
+  if s.wont_fix then
+    ends = ends or state == 'done' and s.state ~= 'done'
+  elseif not is_passing(state) or is_passing(s.state) then
+    local record = redis.call('HGET', prefix .. 'domains', domain) or ''
+    ends = ends or s.state ~= state or s.codes ~= table.concat(codes_of(state, record), ' ')
+  end
+  if ends then
+    redis.call('HDEL', prefix .. 'snoozed', domain)
   end
 end
 
@@ -105,9 +137,8 @@ local function set_state(index, latest, shown, domain, state)
       others[#others + 1] = other .. ' ' .. domain
     end
   end
-  if redis.call('ZREM', index, unpack(others)) > 0 then
-    end_snooze(shown, domain, state == 'done' or state == 'removed')
-  end
+  redis.call('ZREM', index, unpack(others))
+  end_snooze(shown, domain, state)
   redis.call('ZADD', index, 0, ' ' .. domain, 0, state .. ' ' .. domain)
   redis.call('ZADD', latest, now_ms(), domain)
   redis.call('ZREMRANGEBYRANK', latest, 0, -51)

@@ -42,7 +42,7 @@ for i, e in ipairs(ended) do
     redis.call('ZREM', index, ' ' .. domain, 'removed ' .. domain, 'rejected ' .. domain)
     redis.call('ZREM', tombstones, domain)
     redis.call('ZREM', latest, domain)
-    end_snooze(shown, domain, true)
+    end_snooze(shown, domain, 'removed')
     for _, zset in ipairs(others) do
       redis.call('ZREM', zset, domain)
     end

@@ -29,8 +29,8 @@ var (
 )
 
 // Snooze says that a domain's trouble is known, and needs no attention now. It ends when the
-// domain's state or causes change, and at its time. One that won't be fixed ends when the domain is
-// done. Scripts remove what a change of state ends; see set_state in prelude.lua.
+// domain settles with another state or causes, and at its time. One that won't be fixed ends when the
+// domain is done. Scripts remove what a change of state ends; see end_snooze in prelude.lua.
 type Snooze struct {
 	State tasks.State `json:"state"` // of the domain when it was snoozed
 	Codes string      `json:"codes"` // its causes then, sorted, with spaces between them
@@ -67,7 +67,7 @@ func (s Snooze) Covers(v View, now time.Time) bool {
 	case s.WontFix:
 		return v.State != tasks.Done || s.State == tasks.Done
 	}
-	return s.State == v.State && s.Codes == v.codesText() && (s.Until == 0 || now.UnixMilli() < s.Until)
+	return (s.State == v.State || v.State.Checking()) && s.Codes == v.codesText() && (s.Until == 0 || now.UnixMilli() < s.Until)
 }
 
 // Codes returns the causes of a domain that isn't known to work, and those of its warnings. An

@@ -6,7 +6,6 @@ local domain, old, new, state = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local due_at, recheck_at = ARGV[5], ARGV[6]                        -- ms; '' for none
 local expires_at, renewed_by = ARGV[7], ARGV[8]                    -- s; '' for none
 local line, history_kept, event = ARGV[9], ARGV[10], ARGV[11]      -- '' for none
-local causes_changed = ARGV[12] == '1'
 
 if redis.call('HGET', domains, domain) ~= old then
   return 0
@@ -18,9 +17,6 @@ set_certificate(expiry, renew_by, domain, expires_at, renewed_by)
 -- A domain with a pending change stays in the index as pending until a sync has processed it.
 if redis.call('HEXISTS', pending, domain) == 0 then
   set_state(index, latest, shown, domain, state)
-  if causes_changed then
-    end_snooze(shown, domain, false)
-  end
 end
 if line ~= '' then
   push_history(log, line, history_kept)
