@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -11,11 +12,14 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/hibiken/asynqmon"
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/net/html"
+
+	"pilotsync/worker/queuestats"
 )
 
 const (
@@ -34,10 +38,35 @@ type monitor struct {
 }
 
 // redisConnOpt makes asynqmon use an existing Redis client.
-type redisConnOpt struct{ redis.UniversalClient }
+type redisConnOpt struct {
+	redis.UniversalClient
+	asked int
+}
 
-// MakeRedisClient implements [asynq.RedisConnOpt].
-func (s redisConnOpt) MakeRedisClient() any { return s.UniversalClient }
+// MakeRedisClient implements [asynq.RedisConnOpt]. asynqmon asks twice: first for its view of Redis
+// itself, which depends on the client's type, then for asynq's inspector.
+func (o *redisConnOpt) MakeRedisClient() any {
+	if o.asked++; o.asked == 1 {
+		return o.UniversalClient
+	}
+	return ownQueues{o.UniversalClient}
+}
+
+// ownQueues hides all queues but pilotsync's from asynq's inspector. asynqmon would read each whose
+// name is in Redis, and producers can add any number of names.
+type ownQueues struct{ redis.UniversalClient }
+
+// SMembers implements [redis.UniversalClient].
+func (c ownQueues) SMembers(ctx context.Context, key string) *redis.StringSliceCmd {
+	if key != queuestats.NamesKey {
+		return c.UniversalClient.SMembers(ctx, key)
+	}
+	names, _, err := queuestats.Names(ctx, c.UniversalClient)
+	cmd := redis.NewStringSliceCmd(ctx, "smembers", key)
+	cmd.SetVal(names)
+	cmd.SetErr(err)
+	return cmd
+}
 
 // asynqmonHandler returns asynqmon for /asynqmon/. For users who may not act it is read-only, and
 // tells nothing of the Redis server.
@@ -65,7 +94,7 @@ func (s *Dashboard) asynqmonHandler() (http.Handler, error) {
 
 func newMonitor(rdb redis.UniversalClient, base basePath, readOnly bool, script string) (*monitor, error) {
 	m := &monitor{library: base.handler(asynqmon.New(asynqmon.Options{
-		RootPath: string(base) + monitorPath, RedisConnOpt: redisConnOpt{rdb}, ReadOnly: readOnly,
+		RootPath: string(base) + monitorPath, RedisConnOpt: &redisConnOpt{UniversalClient: rdb}, ReadOnly: readOnly,
 		PayloadFormatter: asynqmon.PayloadFormatterFunc(payloadText),
 		ResultFormatter:  asynqmon.ResultFormatterFunc(payloadText),
 	}))}
@@ -90,6 +119,11 @@ func (m *monitor) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")
 		writeText(w, http.StatusMethodNotAllowed, "This resource is read-only.\n")
+		return
+	}
+	// The library has no answer for a path that leads out of asynqmon.
+	if slices.Contains(strings.Split(r.URL.Path, "/"), "..") {
+		http.NotFound(w, r)
 		return
 	}
 	answer, err := m.buffer(r)

@@ -12,6 +12,7 @@ import (
 
 	"pilotsync/tasks"
 	"pilotsync/test/redistest"
+	"pilotsync/worker/queuestats"
 )
 
 // enqueueSizes puts a task of each size on a queue, in bytes, and returns the Redis server.
@@ -77,6 +78,26 @@ func TestAsynqmonReadsNoMoreThanItsLimit(t *testing.T) {
 			reached := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { writeText(w, 200, "asynqmon") })
 			checkAnswer(t, sendRequest(newMonitorLimits(test.rdb).limit(reached), "GET", "/asynqmon/api"+test.path, nil), test.status, "")
 		})
+	}
+}
+
+func TestAsynqmonListsNoInventedQueues(t *testing.T) {
+	t.Parallel()
+	rdb := enqueueSizes(t, false, 10)
+	invented := []any{strings.Repeat("x", 900_000), "\x1b[31m"}
+	for i := range 3000 {
+		invented = append(invented, "invented"+strconv.Itoa(i))
+	}
+	if err := rdb.SAdd(t.Context(), queuestats.NamesKey, invented...).Err(); err != nil {
+		t.Fatal(err)
+	}
+	h := newTestDashboard(t, func(cfg *Config) { cfg.Redis = rdb }).Handler()
+	for _, path := range []string{"/asynqmon/api/queues", "/asynqmon/api/queue_stats"} {
+		rec := sendRequest(h, "GET", path, nil)
+		checkAnswer(t, rec, 200, `"domains"`)
+		if body := rec.Body.String(); strings.Contains(body, "invented") || len(body) > 100_000 {
+			t.Errorf("%s answers %d bytes: %.200s", path, len(body), body)
+		}
 	}
 }
 

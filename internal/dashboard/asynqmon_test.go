@@ -45,6 +45,10 @@ func TestAsynqmonsFilesHaveTheRightType(t *testing.T) {
 		t.Errorf("Cache-Control is %s", kept)
 	}
 	checkAnswer(t, sendRequest(h, "POST", script, nil), 405, "")
+	for _, outside := range []string{"/asynqmon/static/..%2f..%2fetc/passwd", "/asynqmon/%2e%2e%2f%2e%2e", "/asynqmon/..%2fqueues"} {
+		checkAnswer(t, sendRequest(h, "GET", outside, nil), 404, "")
+	}
+	checkAnswer(t, sendRequest(h, "GET", "/asynqmon/queues/domains/tasks/a..b", nil), 200, "<html")
 }
 
 func TestAsynqmonIsReadOnlyForViewers(t *testing.T) {

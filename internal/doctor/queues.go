@@ -13,6 +13,7 @@ import (
 	"pilotsync/tasks"
 	"pilotsync/worker/inspect"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/queuestats"
 )
 
 // checkQueues reads the queues and the live workers.
@@ -24,7 +25,7 @@ func checkQueues(ctx context.Context, cfg config.Worker) []Result {
 	live, err := l.Workers(ctx)
 	results = append(results, evaluateDryRun(live, err), checkLedger(ctx, l))
 
-	known, err := inspector.Queues() // for a missing queue asynq has no error to decide on
+	known, _, err := queuestats.Names(ctx, cfg.Redis.Client) // for a missing queue asynq has no error to decide on
 	if err != nil {
 		return append(results, redisUnreadable(CheckBacklog, err))
 	}

@@ -281,3 +281,36 @@ func TestATaskThatAWorkerCannotHaveIsPutAway(t *testing.T) {
 		t.Errorf("in quarantine: %q", got)
 	}
 }
+
+func TestNamesOfInventedQueuesAreRemoved(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	ctx := t.Context()
+	f.enqueue("waiting")
+	few := []any{"other", "other two", strings.Repeat("x", 64)}
+	odd := []any{strings.Repeat("x", 65), strings.Repeat("x", 900_000), "\x1b[31m", "queue\n", "Schlange\u00fc"}
+	f.rdb.SAdd(ctx, queuesKey, slices.Concat(few, odd)...)
+	f.scan()
+	f.checkRepairs(map[Repair]int{{otherQueue, removed}: len(odd)})
+	if got := f.rdb.SCard(ctx, queuesKey).Val(); got != int64(len(few)+len(tasks.Queues())) || !f.rdb.SIsMember(ctx, queuesKey, "other two").Val() {
+		t.Errorf("%d names are left", got)
+	}
+
+	const invented = 5000
+	for i := range invented {
+		f.rdb.SAdd(ctx, queuesKey, fmt.Sprint("invented", i))
+	}
+	f.scan()
+	f.checkRepairs(map[Repair]int{{otherQueue, removed}: len(odd) + len(few) + invented - maxOtherNames})
+	for _, queue := range tasks.Queues() {
+		if !f.rdb.SIsMember(ctx, queuesKey, queue).Val() {
+			t.Errorf("%s was removed", queue)
+		}
+	}
+	if got := f.rdb.SCard(ctx, queuesKey).Val(); got != int64(maxOtherNames+len(tasks.Queues())) {
+		t.Errorf("%d names are left", got)
+	}
+	if n := strings.Count(f.log.String(), "aren't pilotsync's"); n > 2 || n == 0 {
+		t.Errorf("%d lines are logged", n)
+	}
+}

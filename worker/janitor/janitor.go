@@ -114,7 +114,7 @@ func (j *Janitor) scanAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	errs := []error{j.repairSharedKeys(ctx)}
+	errs := []error{j.repairSharedKeys(ctx), j.removeOtherNames(ctx)}
 	lost := false // a list with tasks may have been overwritten
 	for _, queue := range tasks.Queues() {
 		lists, overwritten, err := j.register(ctx, queue)

@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"pilotsync/worker/message"
+	"pilotsync/worker/queuestats"
 )
 
 // queuesKey has the names of asynq's queues.
-const queuesKey = "asynq:queues"
+const queuesKey = queuestats.NamesKey
 
 // kindNumber is the type of a key that Redis can count up; the others are Redis's own types.
 const kindNumber = "number"

@@ -26,6 +26,7 @@ const (
 	unleased       = "unleased"     // an active task without a lease
 	unregistered   = "unregistered" // a queue that asynq's inspector doesn't know
 	unlisted       = "unlisted"     // a task that is in no list
+	otherQueue     = "other_queue"  // a name of a queue that isn't pilotsync's
 	wrongType      = "wrong_type"   // a key of asynq that isn't a list, set or number as it should be
 
 	quarantined = "quarantined"
@@ -39,7 +40,7 @@ const (
 // Repairs returns all repairs.
 func Repairs() []Repair {
 	return []Repair{{unreadable, quarantined}, {mislabelled, relabelled}, {mislabelled, quarantined}, {oversized, quarantined},
-		{missingMessage, removed}, {unleased, leased}, {unregistered, registered}, {unlisted, returned}, {wrongType, quarantined}}
+		{missingMessage, removed}, {unleased, leased}, {unregistered, registered}, {unlisted, returned}, {wrongType, quarantined}, {otherQueue, removed}}
 }
 
 // PutAway repairs an active task, or moves it to the quarantine. A worker calls it for a task that

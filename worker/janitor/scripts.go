@@ -15,6 +15,8 @@ var (
 	keysLua string
 	//go:embed lease.lua
 	leaseLua string
+	//go:embed names.lua
+	namesLua string
 	//go:embed page.lua
 	pageLua string
 	//go:embed read.lua
@@ -30,11 +32,11 @@ var (
 )
 
 // scripts are how the janitor reads and changes asynq's queues.
-type scripts struct{ dump, keys, lease, page, read, relabel, remove, scan, unlisted *redis.Script }
+type scripts struct{ dump, keys, lease, names, page, read, relabel, remove, scan, unlisted *redis.Script }
 
 func newScripts() scripts {
 	return scripts{
-		dump: redis.NewScript(dumpLua), keys: redis.NewScript(keysLua), lease: redis.NewScript(leaseLua), page: redis.NewScript(pageLua), read: redis.NewScript(readLua),
+		dump: redis.NewScript(dumpLua), keys: redis.NewScript(keysLua), lease: redis.NewScript(leaseLua), names: redis.NewScript(namesLua), page: redis.NewScript(pageLua), read: redis.NewScript(readLua),
 		relabel: redis.NewScript(relabelLua), remove: redis.NewScript(removeLua), scan: redis.NewScript(scanLua), unlisted: redis.NewScript(unlistedLua),
 	}
 }

@@ -84,7 +84,7 @@ func NewWorker(reg prometheus.Registerer) *Worker {
 	m.actions = create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_serverpilot_actions_total",
 		Help: "ServerPilot's actions for writes of lists, read once after a minute, by status: open, success, error (it ended with errors), other."}, []string{"status"})
 	m.repairs = create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_strays_total",
-		Help: "What asynq would have left for ever, by kind: unreadable (message), oversized (message or id), mislabelled (it lacks its id or queue), hollow (an id without a task), unleased (active without a lease), unlisted (in no list), unregistered (queue), wrong_type (key); and by what was done: quarantined, relabelled, removed, leased, returned, registered."}, []string{"kind", "action"})
+		Help: "What asynq would have left for ever, by kind: unreadable (message), oversized (message or id), mislabelled (it lacks its id or queue), hollow (an id without a task), unleased (active without a lease), unlisted (in no list), unregistered (queue), wrong_type (key), other_queue (a name that isn't pilotsync's); and by what was done: quarantined, relabelled, removed, leased, returned, registered."}, []string{"kind", "action"})
 	for kind, waits := range map[string]*share.Waits{"app": &m.AppWaits, "account": &m.AccountWaits, "endpoint": &m.EndpointWaits} {
 		create.NewGaugeFunc(prometheus.GaugeOpts{Name: "pilotsync_slot_wait_seconds", ConstLabels: prometheus.Labels{"kind": kind},
 			Help: "The longest wait for a slot of its app, account or endpoint, of the tasks that this worker has postponed: from when the task asked for one until it is handed out again. 0 if none waits. Waiting for ServerPilot's rate limit doesn't count."},

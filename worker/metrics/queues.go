@@ -16,11 +16,12 @@ import (
 type queueCollector struct {
 	state *scraped[queueState]
 
-	workers, up, tasks, size, latency, memory, processed, failed, paused *prometheus.Desc
+	workers, others, up, tasks, size, latency, memory, processed, failed, paused *prometheus.Desc
 }
 
 type queueState struct {
 	workers int
+	others  int // names of queues that aren't pilotsync's
 	queues  map[string]queuestats.Queue
 }
 
@@ -31,6 +32,7 @@ func newQueueCollector(rdb redis.UniversalClient) *queueCollector {
 	return &queueCollector{
 		state:     newScraped(func(ctx context.Context) (queueState, error) { return readQueues(ctx, rdb) }),
 		workers:   prometheus.NewDesc("pilotsync_workers", "Workers that are alive, by asynq's heartbeats.", nil, nil),
+		others:    prometheus.NewDesc("pilotsync_other_queues", "Names in asynq's set of queues that aren't pilotsync's.", nil, nil),
 		up:        prometheus.NewDesc("pilotsync_queue_up", "Whether the queue's figures could be read.", []string{"queue"}, nil),
 		tasks:     queue("tasks_enqueued_total", "Number of tasks enqueued; broken down by queue and state.", "state"),
 		size:      queue("queue_size", "Number of tasks in a queue."),
@@ -47,10 +49,11 @@ func readQueues(ctx context.Context, rdb redis.UniversalClient) (s queueState, e
 	if s.workers, err = queuestats.Processes(ctx, rdb); err != nil {
 		return s, err
 	}
-	names, err := queuestats.Names(ctx, rdb)
+	names, others, err := queuestats.Names(ctx, rdb)
 	if err != nil {
 		return s, err
 	}
+	s.others = others
 	queues, err := queuestats.Queues(ctx, rdb, true, names...)
 	s.queues = map[string]queuestats.Queue{}
 	for i, q := range queues {
@@ -61,7 +64,7 @@ func readQueues(ctx context.Context, rdb redis.UniversalClient) (s queueState, e
 
 // Describe implements [prometheus.Collector].
 func (c *queueCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{c.workers, c.up, c.tasks, c.size, c.latency, c.memory, c.processed, c.failed, c.paused} {
+	for _, d := range []*prometheus.Desc{c.workers, c.others, c.up, c.tasks, c.size, c.latency, c.memory, c.processed, c.failed, c.paused} {
 		ch <- d
 	}
 }
@@ -77,6 +80,7 @@ func (c *queueCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	gauge(c.workers, float64(s.workers))
+	gauge(c.others, float64(s.others))
 	for name, q := range s.queues {
 		gauge(c.up, boolValue(q.Err == nil), name)
 		if q.Err != nil {

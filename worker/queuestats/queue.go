@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -16,15 +15,14 @@ import (
 	"pilotsync/tasks"
 )
 
+// NamesKey is asynq's set of the names of queues.
+const NamesKey = "asynq:queues"
+
 // memorySample is how many tasks of each list are measured, as asynq's inspector does.
 const memorySample = 20
 
-var (
-	//go:embed names.lua
-	namesScript string
-	//go:embed queue.lua
-	queueScript string
-)
+//go:embed queue.lua
+var queueScript string
 
 // Queue has the figures of one queue, in tasks.
 type Queue struct {
@@ -37,21 +35,30 @@ type Queue struct {
 	Err               error         // why the queue couldn't be read; the others can be
 }
 
-// Bounds of the names of queues. Whoever may enqueue can add names, which are labels of metrics.
-const (
-	maxNames = 50
-	maxName  = 64 // bytes
-)
-
-// Names returns the names of the queues that Redis has, sorted: all of pilotsync's, and of others
-// some at most.
-func Names(ctx context.Context, rdb redis.UniversalClient) ([]string, error) {
-	names, err := redis.NewScript(namesScript).Run(ctx, rdb, []string{"asynq:queues"}, maxNames, maxName, strings.Join(tasks.Queues(), " ")).StringSlice()
+// Names returns which of pilotsync's queues asynq knows, sorted, and how many other names Redis has.
+// It loads none of those: a producer can add any number, of any length.
+func Names(ctx context.Context, rdb redis.UniversalClient) (names []string, others int, err error) {
+	all := tasks.Queues()
+	members := make([]any, len(all))
+	for i, name := range all {
+		members[i] = name
+	}
+	var known *redis.BoolSliceCmd
+	var count *redis.IntCmd
+	_, err = rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
+		known, count = p.SMIsMember(ctx, NamesKey, members...), p.SCard(ctx, NamesKey)
+		return nil
+	})
 	if err != nil {
-		return nil, fmt.Errorf("list the queues: %w", err)
+		return nil, 0, fmt.Errorf("list the queues: %w", err)
+	}
+	for i, is := range known.Val() {
+		if is {
+			names = append(names, all[i])
+		}
 	}
 	slices.Sort(names)
-	return slices.Compact(names), nil
+	return names, int(count.Val()) - len(names), nil
 }
 
 // Queues reads queues by one command each, in one round trip. A queue that doesn't exist is empty.

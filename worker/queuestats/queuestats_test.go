@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -81,10 +80,7 @@ func TestTheFiguresAreThoseOfAsynqsInspector(t *testing.T) {
 	})
 	stop()
 
-	names, err := queuestats.Names(t.Context(), rdb)
-	if diff := cmp.Diff([]string{"served", "waiting"}, names); err != nil || diff != "" {
-		t.Fatalf("%v (-want +got):\n%s", err, diff)
-	}
+	names := []string{"served", "waiting"}
 	got, err := queuestats.Queues(t.Context(), rdb, true, names...)
 	if err != nil {
 		t.Fatal(err)
@@ -194,15 +190,15 @@ func TestServersAreReadAgainAfterAHeartbeat(t *testing.T) {
 	check(3)
 }
 
-func TestInventedQueuesAreFew(t *testing.T) {
+func TestInventedQueuesAreOnlyCounted(t *testing.T) {
 	t.Parallel()
 	rdb := newClient(t, redistest.New(t).Addr)
-	for i := range 3000 {
-		rdb.SAdd(t.Context(), "asynq:queues", fmt.Sprint("invented", i))
+	if names, others, err := queuestats.Names(t.Context(), rdb); len(names) != 0 || others != 0 || err != nil {
+		t.Errorf("an empty Redis has %q and %d others, %v", names, others, err)
 	}
-	rdb.SAdd(t.Context(), "asynq:queues", strings.Repeat("long", 100), "domains", "ssl")
-	names, err := queuestats.Names(t.Context(), rdb)
-	if err != nil || len(names) < 50 || len(names) > 52 || !slices.Contains(names, "domains") || !slices.Contains(names, "ssl") || slices.Contains(names, "lists") {
-		t.Errorf("%d names: %q, %v", len(names), names, err)
+	rdb.SAdd(t.Context(), "asynq:queues", strings.Repeat("long", 100), "invented", "\x1b[31m", "domains", "ssl")
+	names, others, err := queuestats.Names(t.Context(), rdb)
+	if diff := cmp.Diff([]string{"domains", "ssl"}, names); diff != "" || others != 3 || err != nil {
+		t.Errorf("%d others, %v; names (-want +got):\n%s", others, err, diff)
 	}
 }
