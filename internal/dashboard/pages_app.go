@@ -130,13 +130,20 @@ func (p *pageServer) app(w http.ResponseWriter, r *http.Request) error {
 	return p.render(w, r, http.StatusOK, "app", layoutData{Title: id, Section: "/apps", Watch: id, Reload: 15, Body: body})
 }
 
-// checkApp returns a [*notFound] if the ledger doesn't have the app.
+// checkApp returns a [*notFound] if the ledger doesn't have the app, and no live worker serves it.
 func (p *pageServer) checkApp(ctx context.Context, id string) error {
 	known, err := p.reader.AppStates(ctx)
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(known, func(app ledger.App) bool { return app.ID == id }) {
+	if slices.ContainsFunc(known, func(app ledger.App) bool { return app.ID == id }) {
+		return nil
+	}
+	live, err := p.reader.Workers(ctx)
+	if err != nil {
+		return err
+	}
+	if len(ledger.ServedBy(live, id)) == 0 {
 		return &notFound{fmt.Sprintf("No worker knows an app %q yet.", id)}
 	}
 	return nil

@@ -68,13 +68,17 @@ func parseAppsQuery(q url.Values) (appsPage, error) {
 }
 
 // fill puts its part of all apps onto the page, the most urgent first. Those that no worker has ever
-// served come last: anyone who may enqueue can invent them.
+// served follow all others in trouble: anyone who may enqueue can invent them.
 func (a *appsPage) fill(apps []ledger.App, live []ledger.Worker) {
 	part := strings.ToLower(a.Text)
-	apps = slices.DeleteFunc(apps, func(app ledger.App) bool { return !strings.Contains(strings.ToLower(app.ID), part) })
+	apps = slices.DeleteFunc(ledger.AddServed(apps, live), func(app ledger.App) bool { return !strings.Contains(strings.ToLower(app.ID), part) })
 	sortByUrgency(apps)
 	served, unserved := ledger.SplitUnserved(apps, live)
-	apps = append(served, unserved...)
+	calm := slices.IndexFunc(served, func(app ledger.App) bool { return urgency(app) == noUrgency })
+	if calm < 0 {
+		calm = len(served)
+	}
+	apps = slices.Concat(served[:calm], unserved, served[calm:])
 	a.Total = len(apps)
 	a.Number = min(a.Number, a.Pages())
 	from := (a.Number - 1) * pageSize
@@ -112,6 +116,9 @@ func sortByUrgency(apps []ledger.App) {
 	})
 }
 
+// noUrgency is the urgency of an app without trouble.
+const noUrgency = 5
+
 func urgency(a ledger.App) int {
 	switch {
 	case a.Failure != nil && a.Failure.Blocked, a.Disconnected():
@@ -125,5 +132,5 @@ func urgency(a ledger.App) int {
 	case len(a.Attention()) > 0:
 		return 4
 	}
-	return 5
+	return noUrgency
 }

@@ -73,10 +73,10 @@ func TestAppsArePagedTheMostUrgentFirst(t *testing.T) {
 		number, pages      int
 		following          string
 	}{
-		{"", "app119", "app047", 1, 3, "/apps?page=2"},
-		{"page=2", "app048", "app098", 2, 3, "/apps?page=3"},
-		{"page=3", "app099", "aaa", 3, 3, ""},
-		{"page=99", "app099", "aaa", 3, 3, ""},
+		{"", "app119", "app046", 1, 3, "/apps?page=2"},
+		{"page=2", "app047", "app097", 2, 3, "/apps?page=3"},
+		{"page=3", "app098", "app118", 3, 3, ""},
+		{"page=99", "app098", "app118", 3, 3, ""},
 		{"q=+APP0", "app060", "app048", 1, 2, "/apps?page=2&q=APP0"},
 		{"q=09", "app009", "app109", 1, 1, ""},
 		{"q=none&page=2", "", "", 1, 1, ""},
@@ -102,6 +102,26 @@ func TestAppsArePagedTheMostUrgentFirst(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", test.query, diff)
 		}
+	}
+}
+
+// An app of a worker's settings has no ledger before its first change.
+func TestAppsOfLiveWorkersHaveAPageBeforeTheirFirstChange(t *testing.T) {
+	t.Parallel()
+	s := &fakeLedger{apps: []ledger.App{{ID: "app1"}, {ID: "invented", Pending: 1, Failure: &listsync.Failure{Reason: "unserved", Blocked: true}}}, workers: []ledger.Worker{{Name: "h1/1", Apps: []string{"app1", "app5"}}}}
+	h := newPages(t, s, fakeQueues{}, ada)
+	page := sendRequest(h, "GET", "/apps", nil).Body.String()
+	at := func(part string) int { return strings.Index(page, part) }
+	if at("3 apps") < 0 || at(`"/apps/invented"`) < 0 || at(`"/apps/app5"`) < at(`"/apps/app1"`) || at(`"/apps/app1"`) < at(`"/apps/invented"`) {
+		t.Errorf("an app is missing, or one without trouble comes before one in trouble:\n%s", page)
+	}
+	for _, want := range []string{"no sync yet", `action="/apps/app5/check"`} {
+		checkAnswer(t, sendRequest(h, "GET", "/apps/app5", nil), 200, want)
+	}
+	checkAnswer(t, sendRequest(h, "POST", "/apps/app5/add", withFields(url.Values{"select": {"new.example.com"}})), 303, "")
+	checkAnswer(t, sendRequest(h, "GET", "/apps/app6", nil), 404, "No worker knows an app")
+	if len(s.requests) != 1 || s.requests[0].AppID != "app5" {
+		t.Errorf("the requests are %v", s.requests)
 	}
 }
 

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -56,6 +57,18 @@ func SplitUnserved(apps []App, live []Worker) (served, unserved []App) {
 		}
 	}
 	return served, unserved
+}
+
+// AddServed appends the apps that live workers serve and that have no ledger yet, without a state.
+func AddServed(apps []App, live []Worker) []App {
+	missing := servedApps(live)
+	for _, app := range apps {
+		delete(missing, app.ID)
+	}
+	for _, id := range slices.Sorted(maps.Keys(missing)) {
+		apps = append(apps, App{ID: id})
+	}
+	return apps
 }
 
 // NewUnserved sums up what [SplitUnserved] took out.
