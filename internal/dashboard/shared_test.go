@@ -74,7 +74,8 @@ func (c *sentCommands) ProcessPipelineHook(next redis.ProcessPipelineHook) redis
 // restedApps returns a Redis with apps of one domain each, all of which changed long ago.
 func restedApps(t *testing.T, apps int) *redis.Client {
 	t.Helper()
-	rdb := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr()})
+	// With the race detector miniredis may read 200 apps for seconds.
+	rdb := redis.NewClient(&redis.Options{Addr: miniredis.RunT(t).Addr(), ReadTimeout: time.Minute})
 	t.Cleanup(func() { _ = rdb.Close() })
 	l := ledger.New(rdb)
 	for i := range apps {
