@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 
-	"pilotsync/internal/config"
 	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
 	"pilotsync/worker/certcheck"
@@ -41,18 +40,18 @@ type domainCheck struct {
 
 // Run checks the domains, and prints whether they would work.
 func (c *checkCmd) Run(ctx context.Context, s *terminal.Streams) error {
-	return c.lookup(ctx, s, true, func(set config.Worker, target precheck.Target) error {
-		checker, ok := certcheck.New(set.Check), true
+	return c.lookup(ctx, s, true, func(l looked) error {
+		checker, ok := certcheck.New(l.Check), true
 		var all []domainCheck
 		t := terminal.Table{Columns: []terminal.Column{terminal.DomainColumn(), {Title: "OK", Color: yesColor}, {Title: "CAUSE", Rank: 1}, terminal.ReasonColumn()}}
 		for _, domain := range c.Domains {
-			result, err := precheck.Check(ctx, checker, target, domain)
+			result, err := precheck.Check(ctx, checker, l.target(domain), domain)
 			if err != nil {
 				return fmt.Errorf("check %s: %w", domain, err)
 			}
 			ok = ok && result.OK
 			if result.OK {
-				target.Reserve(result.Names)
+				l.reserve(domain, result.Names)
 			}
 			d := describeCheck(result)
 			all = append(all, d)

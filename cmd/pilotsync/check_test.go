@@ -148,6 +148,54 @@ func TestDNSShowsRecordsAndWhatDNSHas(t *testing.T) {
 	}
 }
 
+// recordsOf runs 'dns --json' for one domain, and returns its records in words.
+func recordsOf(t *testing.T, env vars, args ...string) string {
+	t.Helper()
+	o := command(t, env, "", append([]string{"dns", "--json"}, args...)...)
+	var all []domainRecords
+	if err := json.Unmarshal([]byte(o.out), &all); err != nil || len(all) != 1 {
+		t.Fatalf("%v: %+v", err, o)
+	}
+	var records []string
+	for _, r := range all[0].Records {
+		records = append(records, strings.Join([]string{r.Type, r.Name, r.Value, r.Status}, " "))
+	}
+	return strings.Join(records, "; ")
+}
+
+func TestDNSShowsTheCAARecordThatIsMissing(t *testing.T) {
+	t.Parallel()
+	env, _ := simulated(t)
+	want := `A caa-shop.example.com 127.0.0.1 right; CNAME www.caa-shop.example.com caa-shop.example.com right; CAA caa-shop.example.com 0 issue "letsencrypt.org" missing`
+	got := recordsOf(t, env, "caa-shop.example.com")
+	if first, _, _ := strings.Cut(got, "; CAA www."); first != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+	if o := command(t, env, "", "dns", "caa-shop.example.com"); !strings.Contains(o.out, "records that don't allow Let's Encrypt") {
+		t.Errorf("got %+v", o)
+	}
+}
+
+func TestTheLedgerSaysWhichAppAndNamesADomainHas(t *testing.T) {
+	t.Parallel()
+	env, _ := simulated(t, simulator.App{ID: "app1"}, simulator.App{ID: "app2"})
+	env = env.With(vars{"WU_SERVER_PILOT_APP_ID": "app1,app2"})
+	w := startWorker(t, env)
+	if o := command(t, env, "", "enqueue", "add", "--app=app2", "--wait", "--timeout=2m", "--www=never", "shop.example.com"); o.code != exitDone {
+		t.Fatalf("%+v\n%s", o, w.log)
+	}
+	if got, want := recordsOf(t, env, "shop.example.com"), "A shop.example.com 127.0.0.1 right"; got != want {
+		t.Errorf("the records are %s; want %s", got, want)
+	}
+	if got, o := checked(t, env, "shop.example.com"); got["shop.example.com"] != "Works" || strings.Contains(o.out, "www.") {
+		t.Errorf("check: %+v", o)
+	}
+	if o := command(t, env, "", "dns", "other.example.com"); o.code != exitUsage || !strings.Contains(o.err, "--app is missing") {
+		t.Errorf("a domain of no app: %+v", o)
+	}
+	w.stop()
+}
+
 func TestDNSWithoutAnAddressSaysSo(t *testing.T) {
 	t.Parallel()
 	env, _ := simulated(t)

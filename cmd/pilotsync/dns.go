@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"pilotsync/internal/config"
 	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
 	"pilotsync/worker/certcheck"
@@ -20,7 +19,7 @@ type dnsCmd struct {
 
 // Help is shown under the command's own --help.
 func (*dnsCmd) Help() string {
-	return `Shows the DNS records that a domain and its www form need, and what DNS has now. A record is right, missing, wrong, proxied or optional, or unknown if there is no answer. A missing record is optional if the name leads to the server without it. A CNAME is right if the name has the server's addresses, whatever record they come from. It changes nothing. It takes the same settings as 'pilotsync worker', and reads the server's address from ServerPilot. Without an account the addresses are those of PILOTSYNC_EXPECTED_ADDRESSES. If only networks are known, any address in them is right. Exits with 1 if nothing is known.
+	return `Shows the DNS records that a domain and its www form need, and what DNS has now. A CAA record is shown if it is missing. Of a domain in the ledger its own app and names count. A record is right, missing, wrong, proxied or optional, or unknown if there is no answer. A missing record is optional if the name leads to the server without it. A CNAME is right if the name has the server's addresses, whatever record they come from. It changes nothing. It takes the same settings as 'pilotsync worker', and reads the server's address from ServerPilot. Without an account the addresses are those of PILOTSYNC_EXPECTED_ADDRESSES. If only networks are known, any address in them is right. Exits with 1 if nothing is known.
 
 Examples:
 
@@ -41,38 +40,22 @@ type domainRecords struct {
 
 // Run prints the records.
 func (c *dnsCmd) Run(ctx context.Context, s *terminal.Streams) error {
-	return c.lookup(ctx, s, false, func(set config.Worker, target precheck.Target) error {
-		checker, known := certcheck.New(set.Check), true
+	return c.lookup(ctx, s, false, func(l looked) error {
+		checker, known := certcheck.New(l.Check), true
 		var all []domainRecords
 		t := terminal.Table{Columns: []terminal.Column{{Title: "", Color: markColor}, {Title: "TYPE"}, {Title: "NAME", Min: 16}, {Title: "VALUE", Min: 15}, {Title: "DNS HAS NOW", Min: 15}}}
 		for _, domain := range c.Domains {
-			d := domainRecords{Domain: domain, Records: []tasks.RecordStatus{}, Delete: []tasks.DNSRecord{}}
-			probes := map[string]certcheck.Probe{}
-			for _, r := range tasks.DNSRecords(tasks.Names(domain, target.WWW), target.Expected) {
-				probe, probed := probes[r.Name]
-				if !probed {
-					probe = checker.Resolve(ctx, r.Name, target.Expected)
-					probes[r.Name] = probe
-				}
-				status := precheck.StatusOf(r, probe, target.Expected)
-				d.Records, d.Known = append(d.Records, status), true
-				t.Add(mark(status.Status), r.Type, tasks.ShownName(r.Name), r.ValueText(), describeFound(status, probe))
-			}
-			for _, name := range tasks.Names(domain, target.WWW) {
-				for _, r := range strayRecords(name, d.Records, probes[name], target.Expected) {
-					d.Delete = append(d.Delete, r)
-					t.Add(mark(tasks.RecordWrong), r.Type, r.Name, "(delete)", r.Value)
-				}
+			d, err := readRecords(ctx, checker, l.target(domain), domain, &t)
+			if err != nil {
+				return fmt.Errorf("check %s: %w", domain, err)
 			}
 			known = known && d.Known
 			all = append(all, d)
 		}
-		err := ctx.Err()
-		switch {
-		case err != nil:
-		case c.JSON:
+		var err error
+		if c.JSON {
 			err = printJSON(s.Out, all)
-		default:
+		} else {
 			err = t.Print(s)
 		}
 		switch {
@@ -83,6 +66,38 @@ func (c *dnsCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		}
 		return nil
 	})
+}
+
+// readRecords compares a domain's records with DNS, and adds them to a table.
+func readRecords(ctx context.Context, checker *certcheck.Checker, target precheck.Target, domain string, t *terminal.Table) (domainRecords, error) {
+	d := domainRecords{Domain: domain, Records: []tasks.RecordStatus{}, Delete: []tasks.DNSRecord{}}
+	needed := tasks.DNSRecords(tasks.Names(domain, target.WWW), target.Expected)
+	if d.Known = len(needed) > 0; !d.Known {
+		return d, nil
+	}
+	facts, err := precheck.Collect(ctx, checker, target, domain)
+	if err != nil {
+		return d, err
+	}
+	for _, r := range needed {
+		status := precheck.StatusOf(r, facts.Probes[r.Name], target.Expected)
+		d.Records = append(d.Records, status)
+		t.Add(mark(status.Status), r.Type, tasks.ShownName(r.Name), r.ValueText(), describeFound(status, facts.Probes[r.Name]))
+	}
+	for _, name := range facts.Names {
+		for _, r := range strayRecords(name, d.Records, facts.Probes[name], target.Expected) {
+			d.Delete = append(d.Delete, r)
+			t.Add(mark(tasks.RecordWrong), r.Type, r.Name, "(delete)", r.Value)
+		}
+	}
+	for _, r := range tasks.RecordsToChange(facts.Names, precheck.Evaluate(target, facts).Problems) {
+		if r.Type == "CAA" {
+			status := tasks.RecordStatus{DNSRecord: r, Status: tasks.RecordMissing, Found: []string{}}
+			d.Records = append(d.Records, status)
+			t.Add(mark(status.Status), r.Type, tasks.ShownName(r.Name), r.Value, status.FoundText())
+		}
+	}
+	return d, nil
 }
 
 // strayRecords are the addresses of a name that aren't the server's, of a type that none of its

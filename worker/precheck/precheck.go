@@ -91,6 +91,12 @@ var ErrOtherApp = errors.New("another app could not be read")
 // Check probes a canonical domain and its www form, and evaluates what it found. Its
 // error is that of ctx.
 func Check(ctx context.Context, prober Prober, t Target, domain string) (tasks.CheckResult, error) {
+	facts, err := Collect(ctx, prober, t, domain)
+	return Evaluate(t, facts), err
+}
+
+// Collect probes a canonical domain and its www form. Its error is that of ctx.
+func Collect(ctx context.Context, prober Prober, t Target, domain string) (certcheck.Facts, error) {
 	facts := certcheck.Facts{Domain: domain, Names: tasks.Names(domain, t.WWW), Probes: map[string]certcheck.Probe{},
 		AutoSSL: t.AutoSSL, Expected: t.Expected, App: t.App}
 	facts.AutoSSL.TurnedOn = t.AutoSSL.CanEnable() // a verification would do it
@@ -109,7 +115,7 @@ func Check(ctx context.Context, prober Prober, t Target, domain string) (tasks.C
 		})
 	}
 	all.Wait()
-	return Evaluate(t, facts), ctx.Err()
+	return facts, ctx.Err()
 }
 
 // Evaluate decides by the facts. The domain itself decides; what is wrong with its www form
