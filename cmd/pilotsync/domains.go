@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 
@@ -117,18 +116,17 @@ const (
 // that start with # are skipped. Its error says where each wrong line is; of many it shows the
 // first.
 func eachLine(file string, in io.Reader, do func(raw string) error) error {
-	shown := "standard input"
-	if file != "-" {
-		opened, err := os.Open(file)
-		if err != nil {
-			return fmt.Errorf("--file: %w", err)
-		}
-		defer opened.Close()
-		in, shown = opened, file
+	shown := file
+	read := func() ([]byte, error) { return safefile.Read(file) }
+	if file == "-" {
+		shown, read = "standard input", func() ([]byte, error) { return safefile.ReadAll(in) }
 	}
-	content, err := safefile.ReadAll(in)
+	content, err := read()
+	if err != nil && file == "-" {
+		err = fmt.Errorf("%s: %w", shown, err)
+	}
 	if err != nil {
-		return fmt.Errorf("--file: %s: %w", shown, err)
+		return fmt.Errorf("--file: %w", err)
 	}
 	content = bytes.TrimPrefix(content, []byte("\uFEFF")) // an editor's mark of the file's encoding
 	var errs []error

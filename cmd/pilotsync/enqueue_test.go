@@ -144,7 +144,7 @@ func TestAFileOfNamesIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ name, file, stdin, want string }{
-		{"a device without an end", "/dev/zero", "", "--file: /dev/zero: it has more than 16 MiB, " + most},
+		{"a device without an end", "/dev/zero", "", "--file: read /dev/zero: it has more than 16 MiB, " + most},
 		{"an endless stream", "-", strings.Repeat("a.example.com\n", safefile.MaxSize/14+1), "--file: standard input: it has more than 16 MiB, " + most},
 		{"too many names", "-", strings.Repeat("a.example.com\n", maxNames+1), "--file: standard input has more than 20000 names"},
 		{"a long line", "-", strings.Repeat("a", maxLine+1), "line 1 of standard input: it has 1001 bytes; a name has 253 at most"},

@@ -8,7 +8,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"syscall"
 )
 
 // MaxSize is the most that is read, in bytes. Files with 10,000 apps or 20,000 domains have some MB.
@@ -17,23 +19,50 @@ const MaxSize = 16 << 20
 // ErrTooLarge is the error of an input beyond [MaxSize].
 var ErrTooLarge = fmt.Errorf("it has more than %d MiB, and that is the most that is read", MaxSize>>20)
 
+// ErrInterrupted is the error of a read that waited for a pipe or a terminal when the process was asked
+// to end (SIGINT, SIGTERM).
+var ErrInterrupted = errors.New("it was waited for until the process was asked to end")
+
 // Read returns a file's content. Its error names the file; it is [ErrTooLarge] for one beyond
-// [MaxSize], and otherwise as that of [os.ReadFile].
+// [MaxSize], [ErrInterrupted] for a pipe without an end, and otherwise as that of [os.ReadFile].
 func Read(name string) ([]byte, error) {
+	read := func() ([]byte, error) { return readFile(name) }
+	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
+		content, err := untilSignal(read) // opening a pipe waits, too
+		if errors.Is(err, ErrInterrupted) {
+			err = &fs.PathError{Op: "read", Path: name, Err: err}
+		}
+		return content, err
+	}
+	return read()
+}
+
+func readFile(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	content, err := ReadAll(f)
+	content, err := readAll(f)
 	if errors.Is(err, ErrTooLarge) {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: ErrTooLarge}
 	}
 	return content, err
 }
 
-// ReadAll returns everything that r has, up to [MaxSize]; beyond that the error is [ErrTooLarge].
+// ReadAll returns everything that r has, up to [MaxSize]; beyond that the error is [ErrTooLarge]. It is
+// [ErrInterrupted] for a file that isn't a regular one and has no end, such as standard input.
 func ReadAll(r io.Reader) ([]byte, error) {
+	read := func() ([]byte, error) { return readAll(r) }
+	if f, ok := r.(*os.File); ok {
+		if info, err := f.Stat(); err == nil && !info.Mode().IsRegular() {
+			return untilSignal(read)
+		}
+	}
+	return read()
+}
+
+func readAll(r io.Reader) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(r, MaxSize+1))
 	switch {
 	case err != nil:
@@ -42,6 +71,28 @@ func ReadAll(r io.Reader) ([]byte, error) {
 		return nil, ErrTooLarge
 	}
 	return content, nil
+}
+
+// untilSignal returns what read returns, or ErrInterrupted at a signal to end.
+func untilSignal(read func() ([]byte, error)) ([]byte, error) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	type result struct {
+		content []byte
+		err     error
+	}
+	done := make(chan result, 1)
+	go func() { // ends with its input: an open of a pipe can't be interrupted
+		content, err := read()
+		done <- result{content, err}
+	}()
+	select {
+	case r := <-done:
+		return r.content, r.err
+	case <-signals:
+		return nil, ErrInterrupted
+	}
 }
 
 // Write replaces a file at once: a reader gets the whole old or the whole new file. It refuses a

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 func TestReadIsBounded(t *testing.T) {
@@ -37,6 +40,62 @@ func TestReadIsBounded(t *testing.T) {
 		if _, err := Read(name); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", name, err, want)
 		}
+	}
+}
+
+// It isn't parallel, since other tests' reads would see the signals.
+func TestASignalEndsAReadThatWaits(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = out.Close() })
+	survive := make(chan os.Signal, 1) // the test does
+	signal.Notify(survive, os.Interrupt, syscall.SIGTERM)
+	t.Cleanup(func() { signal.Stop(survive) })
+	for name, read := range map[string]func() ([]byte, error){
+		"a pipe that no process writes": func() ([]byte, error) { return Read(pipe) },
+		"standard input":                func() ([]byte, error) { return ReadAll(in) },
+	} {
+		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+			ended := make(chan error, 1)
+			go func() {
+				_, err := read()
+				ended <- err
+			}()
+			tick, late := time.NewTicker(10*time.Millisecond), time.After(time.Minute)
+			defer tick.Stop()
+			for waiting := true; waiting; {
+				select {
+				case err := <-ended:
+					if waiting = false; !errors.Is(err, ErrInterrupted) {
+						t.Errorf("%s, %s: %v", name, sig, err)
+					}
+				case <-tick.C: // again: the first may come before the read begins
+					if err := syscall.Kill(os.Getpid(), sig); err != nil {
+						t.Fatal(err)
+					}
+				case <-late:
+					t.Fatalf("%s: %s didn't end the read", name, sig)
+				}
+			}
+		}
+	}
+}
+
+func TestAPipeIsReadToItsEnd(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = os.WriteFile(pipe, []byte("content"), 0o600) }()
+	if content, err := Read(pipe); err != nil || string(content) != "content" {
+		t.Errorf("%q, %v", content, err)
 	}
 }
 
