@@ -27,7 +27,7 @@ const (
 func addText(w http.ResponseWriter, r *http.Request) (string, error) {
 	r.Body = http.MaxBytesReader(w, r.Body, addFormLimit)
 	typed, file, err := readAddForm(r)
-	text := strings.ReplaceAll(strings.ToValidUTF8(typed, "�"), "\r\n", "\n")
+	text := unixLines(strings.ToValidUTF8(typed, "�"))
 	switch {
 	case err != nil:
 		return text, fmt.Errorf("%w: %w", enqueue.ErrInvalid, err)
@@ -37,7 +37,12 @@ func addText(w http.ResponseWriter, r *http.Request) (string, error) {
 		return text, nil
 	}
 	file = strings.TrimPrefix(file, "\uFEFF") // an editor's mark of the file's encoding
-	return strings.TrimPrefix(strings.TrimRight(text, "\n")+"\n"+strings.ReplaceAll(file, "\r\n", "\n"), "\n"), nil
+	return strings.TrimPrefix(strings.TrimRight(text, "\n")+"\n"+unixLines(file), "\n"), nil
+}
+
+// unixLines ends the lines of a text by \n alone. Some editors end them by \r\n, and some by \r.
+func unixLines(text string) string {
+	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 }
 
 // readAddForm reads a form part by part, so that an error of the file doesn't lose what was typed.
@@ -77,10 +82,17 @@ func formError(err error) error {
 	return fmt.Errorf("read the form: %w", err)
 }
 
-// parseDomains returns the domains of a text, one per line and each once, and what is wrong with
-// the other lines: at most maxProblemsShown errors, and the number of further ones. Empty lines and
-// those that begin with # are skipped, as in the files of 'pilotsync enqueue'.
-func parseDomains(text string) (domains, invalid []string, more int) {
+// domainLines are the domains of a text, each once, and what its other lines are.
+type domainLines struct {
+	domains  []string
+	invalid  []string // at most maxProblemsShown errors
+	more     int      // further errors
+	repeated int      // lines whose domain another line has, perhaps written in another way
+}
+
+// parseDomains reads a text with a domain a line. Empty lines and those that begin with # are
+// skipped, as in the files of 'pilotsync enqueue'.
+func parseDomains(text string) (d domainLines) {
 	seen := map[string]bool{}
 	number := 0
 	for line := range strings.Lines(text) {
@@ -92,15 +104,16 @@ func parseDomains(text string) (domains, invalid []string, more int) {
 		switch {
 		case err == nil && !seen[domain]:
 			seen[domain] = true
-			domains = append(domains, domain)
-		case err == nil: // repeated
-		case len(invalid) < maxProblemsShown:
-			invalid = append(invalid, fmt.Sprintf("line %d: %s", number, err))
+			d.domains = append(d.domains, domain)
+		case err == nil:
+			d.repeated++
+		case len(d.invalid) < maxProblemsShown:
+			d.invalid = append(d.invalid, fmt.Sprintf("line %d: %s", number, err))
 		default:
-			more++
+			d.more++
 		}
 	}
-	return domains, invalid, more
+	return d
 }
 
 // lines are the lines of a text that aren't empty.

@@ -22,8 +22,8 @@ type addPage struct {
 	Failure errorPage
 	// Invalid has an error for each line that isn't a domain name, at most maxProblemsShown.
 	Invalid []string
-	// More counts the other such lines.
-	More int
+	// More counts the other such lines, and Repeated those whose domain another line has.
+	More, Repeated int
 	// Run has the domains that are checked; nil before.
 	Run *checkedRun
 }
@@ -34,6 +34,9 @@ type checkedRun struct {
 	Domains []checkedDomain // what needs a look first
 	// Answered, OK and Unanswered count domains.
 	Answered, OK, Unanswered int
+	// Room is how many names fit on the app's list, and Need how many the New domains need that would
+	// work and aren't on it. Beyond of them don't fit. All are 0 until the check has ended.
+	Room, Need, New, Beyond int
 	// Ended reports that no result comes any more, and Failure why some are missing.
 	Ended   bool
 	Failure string
@@ -44,6 +47,9 @@ type checkedDomain struct {
 	tasks.CheckResult
 	// Changes are the DNS records to change, if DNS is wrong.
 	Changes []tasks.RecordStatus
+	// Listed reports that all of its names are on the app's list. Selected is how the form begins, and
+	// NoRoom why a domain that would work isn't selected.
+	Listed, Selected, NoRoom bool
 }
 
 // Sentence is the cause as a sentence.
@@ -89,7 +95,7 @@ func newCheckedRun(id string, run ledger.CheckRun, now time.Time) *checkedRun {
 		if result.OK {
 			c.OK++
 		}
-		c.Domains = append(c.Domains, checkedDomain{result, tasks.AllRecords(result.Names, nil, result.Problems)})
+		c.Domains = append(c.Domains, checkedDomain{CheckResult: result, Changes: tasks.AllRecords(result.Names, nil, result.Problems)})
 	}
 	c.Unanswered = len(c.Domains) - c.Answered
 	slices.SortStableFunc(c.Domains, func(a, b checkedDomain) int { return cmp.Compare(a.rank(), b.rank()) })
@@ -119,8 +125,9 @@ func (p *pageServer) checkDomains(w http.ResponseWriter, r *http.Request) error 
 		return fail(err)
 	}
 	run := ledger.CheckRun{App: app, By: operatorName(r), At: p.now().UTC(), Text: text}
-	run.Domains, run.Invalid, run.More = parseDomains(text)
-	body.Invalid, body.More = run.Invalid, run.More
+	parsed := parseDomains(text)
+	run.Domains, run.Invalid, run.More, run.Repeated = parsed.domains, parsed.invalid, parsed.more, parsed.repeated
+	body.Invalid, body.More, body.Repeated = run.Invalid, run.More, run.Repeated
 	switch n := len(run.Domains); {
 	case n == 0 && len(run.Invalid) > 0:
 		return p.renderAdd(w, r, http.StatusUnprocessableEntity, body)
@@ -160,7 +167,15 @@ func (p *pageServer) checkResults(w http.ResponseWriter, r *http.Request) error 
 	if !ok || run.App != app {
 		return unknown
 	}
-	return p.renderAdd(w, r, http.StatusOK, addPage{App: app, Text: run.Text, Invalid: run.Invalid, More: run.More, Run: newCheckedRun(id, run, p.now())})
+	checked := newCheckedRun(id, run, p.now())
+	if checked.Ended {
+		room, err := p.listRoom(r.Context(), app)
+		if err != nil {
+			return err
+		}
+		checked.choose(room)
+	}
+	return p.renderAdd(w, r, http.StatusOK, addPage{App: app, Text: run.Text, Invalid: run.Invalid, More: run.More, Repeated: run.Repeated, Run: checked})
 }
 
 func (p *pageServer) renderAdd(w http.ResponseWriter, r *http.Request, status int, body addPage) error {
@@ -187,7 +202,8 @@ func (p *pageServer) addDomains(w http.ResponseWriter, r *http.Request) error {
 	if id := r.PostForm.Get("check"); bulkID.MatchString(id) {
 		back = checkPath(app, id)
 	}
-	domains, invalid, _ := parseDomains(strings.Join(r.PostForm["select"], "\n"))
+	parsed := parseDomains(strings.Join(r.PostForm["select"], "\n"))
+	domains, invalid := parsed.domains, parsed.invalid
 	switch n := len(domains); {
 	case len(invalid) > 0:
 		return failed(fmt.Errorf("%w: %s", enqueue.ErrInvalid, invalid[0]))

@@ -81,6 +81,7 @@ func TestTheFormShowsWhatTheWorkersSayOfEachLine(t *testing.T) {
 		`line 5: domain &#34;a/b&#34; is refused`, "<b>2 of 3</b> checked, 1 not. 1 would work, 1 would not work yet.", "No worker answered in time for 1.",
 		"good.example.com would work: it points here", "www.good.example.com has no A or AAAA record", "the app&#39;s server has not been connected to ServerPilot",
 		"Make &lt;b&gt;.example.com point to 198.51.100.4", `value="good.example.com" checked>`, `value="bad.example.com">`, `value="late.example.com">`, "OK, with a problem",
+		"1 line repeats a domain of another line, and was left out.",
 		"good.example.com\n\n bad.example.com \nGood.Example.com.\na/b\n# our sites\nlate.example.com\n</textarea>",
 	} {
 		checkAnswer(t, rec, 200, want)
@@ -199,6 +200,57 @@ func TestAnAdditionThatIsRefusedSaysWhy(t *testing.T) {
 				t.Errorf("something was sent: %v", s.requests)
 			}
 		})
+	}
+}
+
+// A list of 216 names takes 42 domains with their www forms.
+func TestDomainsBeyondTheRoomOfTheListAreNotSelected(t *testing.T) {
+	t.Parallel()
+	run := ledger.CheckRun{App: "app1", Ended: true, Results: map[string]tasks.CheckResult{}}
+	add := func(names ...string) {
+		r := result(names[0], true, tasks.CauseWouldWork, tasks.Params{})
+		r.Names = names
+		run.Domains, run.Results[names[0]] = append(run.Domains, names[0]), r
+	}
+	add("shop.example.com")
+	for _, name := range manyNames(200) {
+		add(name, "www."+name)
+	}
+	listed := failedShop("app1")
+	listed.Record.Wanted = true
+	s := &fakeLedger{apps: []ledger.App{{ID: "app1", Listed: 216, ListedAt: noon}}, views: []ledger.View{listed}, run: run}
+	rec := sendRequest(newPages(t, s, fakeQueues{}, ada), "GET", "/apps/app1/checks/"+checkID, nil)
+	for _, want := range []string{"The list has room for 84 more names; these 200 domains need 400", "158 domains don&#39;t fit and aren&#39;t selected", `value="n41.example.com" checked>`, `value="n42.example.com">`, `value="shop.example.com" checked>`} {
+		checkAnswer(t, rec, 200, want)
+	}
+	if page := rec.Body.String(); strings.Count(page, " checked>") != 43 || strings.Count(page, "no room on the list") != 158 || strings.Count(page, "already on the list") != 1 {
+		t.Errorf("another number is selected, without room or listed:\n%s", page)
+	}
+	s.apps[0].Listed = 2
+	s.run.Domains = run.Domains[:101]
+	if page := sendRequest(newPages(t, s, fakeQueues{}, ada), "GET", "/apps/app1/checks/"+checkID, nil).Body.String(); strings.Contains(page, "has room") {
+		t.Errorf("all fit, and the page warns:\n%s", page)
+	}
+}
+
+func TestTheListThatIsReadTellsItsRoom(t *testing.T) {
+	t.Parallel()
+	wanted := failedShop("app1")
+	wanted.Record.Wanted, wanted.Names = true, []string{"shop.example.com", "www.shop.example.com"}
+	room := newListRoom([]string{"Shop.example.com", "byhand.example.com"}, 250, []ledger.View{wanted})
+	want := map[string]bool{"shop.example.com": true, "byhand.example.com": true, "www.shop.example.com": false}
+	if diff := cmp.Diff(want, room.names); diff != "" || room.free != 297 {
+		t.Errorf("the room is %d (-want +got):\n%s", room.free, diff)
+	}
+}
+
+func TestEachKindOfLineEndSeparatesDomains(t *testing.T) {
+	t.Parallel()
+	for _, end := range []string{"\n", "\r\n", "\r"} {
+		parsed := parseDomains(unixLines("a.example.com" + end + "a/b" + end + "B.example.com." + end + "b.example.com"))
+		if len(parsed.domains) != 2 || len(parsed.invalid) != 1 || !strings.HasPrefix(parsed.invalid[0], "line 2: ") || parsed.repeated != 1 {
+			t.Errorf("%q: %+v", end, parsed)
+		}
 	}
 }
 

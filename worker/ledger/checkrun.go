@@ -25,6 +25,8 @@ type CheckRun struct {
 	// Invalid has an error for each line that isn't a domain name, and More counts lines beyond.
 	Invalid []string `json:"invalid,omitempty"`
 	More    int      `json:"more,omitempty"`
+	// Repeated counts lines whose domain another line has.
+	Repeated int `json:"repeated,omitempty"`
 
 	// Text is what the user typed.
 	Text string `json:"-"`
