@@ -179,6 +179,36 @@ func TestATaskInNoListIsPutBack(t *testing.T) {
 	}
 }
 
+// A producer may write any hash under a task's key, without putting its id into a list.
+func TestWhatIsNoTaskAndInNoListIsPutAway(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	ctx := t.Context()
+	long := strings.Repeat("x", 900_000)
+	for id, values := range map[string][]any{
+		"undecodable":      {"msg", "x"},
+		"with a state":     {"msg", "x", "state", "pending"},
+		"archived":         {"msg", "x", "state", "archived"},
+		"without messages": {"other", "x"},
+		"large":            {"msg", strings.Repeat("x", message.MaxSize+1)},
+		long:               {"msg", "x"},
+	} {
+		if err := f.rdb.HSet(ctx, asynqKey(testQueue, "t:"+id), values...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // the first puts them back, the second finds them in a list
+		f.scan()
+	}
+	if left := f.rdb.Keys(ctx, asynqKey(testQueue, "*")).Val(); len(left) > 0 {
+		t.Errorf("left: %.200q", left)
+	}
+	f.checkRepairs(map[Repair]int{{unlisted, returned}: 5, {unreadable, quarantined}: 3, {oversized, quarantined}: 2, {missingMessage, removed}: 1})
+	if got := tasksOf(f.quarantine()); len(got) != 5 {
+		t.Errorf("in quarantine: %.200q", got)
+	}
+}
+
 func TestASearchForLostTasksIsSpreadOverPasses(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

@@ -26,7 +26,7 @@ const (
 	searchedField = "searched"
 )
 
-// maxTaskKey is the longest key of a task that a search reads.
+// maxTaskKey is the longest key of a task that a search reads. It removes longer ones.
 const maxTaskKey = len("asynq:{}:t:") + 20 + message.MaxID
 
 // returnUnlisted reads a part of Redis's keys, or all of them, and puts tasks back that are in none
@@ -92,9 +92,19 @@ func (j *Janitor) searchServer(ctx context.Context, server redis.Scripter, curso
 		cursor = 0
 	}
 	for {
-		reply, err := j.scripts.scan.Run(ctx, server, nil, cursor, j.searchPage, maxTaskKey).Slice()
+		args := []any{cursor, j.searchPage, maxTaskKey, message.MaxID}
+		for _, queue := range tasks.Queues() {
+			args = append(args, queue)
+		}
+		reply, err := j.scripts.scan.Run(ctx, server, nil, args...).Slice()
 		if err != nil {
 			return cursor, fmt.Errorf("search Redis's keys for tasks: %w", err)
+		}
+		for long := texts(reply[2]); len(long) > 2; long = long[3:] {
+			length, _ := strconv.Atoi(long[2]) // the script wrote a number
+			if err := j.quarantineLongID(ctx, long[0], "", long[1], length); err != nil {
+				return cursor, err
+			}
 		}
 		for queue, ids := range taskIDs(texts(reply[1])) {
 			if err := j.putBack(ctx, queue, ids); err != nil {
