@@ -65,8 +65,8 @@ func (w *Workload) note(reqs []enqueue.Request, receipts []enqueue.Receipt) {
 		if w.last[r.AppID] == nil {
 			w.last[r.AppID], w.unsure[r.AppID] = map[string]request{}, map[string]int64{}
 		}
-		if r.TaskID == "" {
-			w.unsure[r.AppID][r.Domain] = max(r.Seq, w.unsure[r.AppID][r.Domain])
+		if r.TaskID == "" { // its number, if it isn't known, is greater than that of the last one
+			w.unsure[r.AppID][r.Domain] = max(r.Seq, w.last[r.AppID][r.Domain].seq, w.unsure[r.AppID][r.Domain])
 			continue
 		}
 		acked := request{r.AppID, r.Domain, r.Seq, time.Now(), !reqs[i].Remove, reqs[i].WWW}
