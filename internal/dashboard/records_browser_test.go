@@ -89,8 +89,16 @@ Leave the other records as they are. The domain is then checked again automatica
 		t.Errorf("the text for the customer is\n%s\nwant\n%s", got, want)
 	}
 
-	// Without a clipboard API, as over plain HTTP, the text is at least selected.
+	// Without a clipboard API, as over plain HTTP, the text is selected.
 	b.do(chromedp.Evaluate[chromedp.Void](`navigator.clipboard.writeText = undefined; undefined`))
 	b.awaitTrue(`getSelection().toString() === "elsewhere-hotel.example.com" || (` + button("nth-child(3)") + `.click(), false)`)
 	b.awaitTrue(`getSelection().toString().startsWith("Please change") || (` + whole + `.click(), false)`)
+
+	// A real click also copies it there.
+	b.do(chromedp.Evaluate[chromedp.Void](`getSelection().empty();
+		document.addEventListener("copy", () => { window.copying = getSelection().toString(); });
+		const exec = document.execCommand.bind(document);
+		document.execCommand = (command) => window.executed = exec(command); undefined`),
+		chromedp.Click(`[data-copy=customer-text]`))
+	b.awaitTrue(`window.executed && window.copying?.startsWith("Please change")`)
 }
