@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +25,7 @@ func funcMap() template.FuncMap {
 		"stateLabel":    tasks.State.Name,
 		"sentence":      sentence,
 		"unicode":       tasks.UnicodeName,
+		"withUnicode":   withUnicode,
 		"plural":        plural,
 		"attention":     func(a ledger.App) attention { return attentionOf([]ledger.App{a}, a.ID) },
 		"room":          listUsage,
@@ -43,6 +45,17 @@ func funcMap() template.FuncMap {
 			return search{Apps: []string{app}, States: []tasks.State{s}}.url(nil)
 		},
 	}
+}
+
+var international = regexp.MustCompile(`[a-z0-9*.-]*xn--[a-z0-9.-]*[a-z0-9]`)
+
+// withUnicode adds the Unicode form to each international name in a text. Commands to copy stay
+// unchanged.
+func withUnicode(text string) string {
+	if strings.Contains(text, "run: pilotsync") {
+		return text
+	}
+	return international.ReplaceAllStringFunc(text, tasks.ShownName)
 }
 
 // troubled reports whether a domain is done, and yet has a problem.

@@ -1,10 +1,12 @@
 package dashboard
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"pilotsync/tasks"
+	"pilotsync/worker/ledger"
 )
 
 func TestRelativeTimesUseTheLargestUnit(t *testing.T) {
@@ -53,6 +55,35 @@ func TestEveryStateHasALabel(t *testing.T) {
 			t.Errorf("%s has the label %q", s, word)
 		} else {
 			seen[word] = true
+		}
+	}
+}
+
+func TestTextsShowInternationalNamesInUnicode(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"nodns.xn--9dbne9b.co.il has no A record":           "nodns.שלום.co.il (nodns.xn--9dbne9b.co.il) has no A record",
+		"Point it to xn--bcher-kva.example.":                "Point it to bücher.example (xn--bcher-kva.example).",
+		"shop.example.com, xn--99999999.example":            "shop.example.com, xn--99999999.example",
+		"run: pilotsync enqueue add xn--bcher-kva.example.": "run: pilotsync enqueue add xn--bcher-kva.example.",
+	} {
+		if got := withUnicode(text); got != want {
+			t.Errorf("%q is shown as %q; want %q", text, got, want)
+		}
+	}
+}
+
+func TestReasonAndRemedyShowTheUnicodeForm(t *testing.T) {
+	t.Parallel()
+	const domain = "xn--bcher-kva.example"
+	view := viewWith(tasks.Failed, tasks.SeenName{}, tasks.Cause{Code: tasks.CauseDNSSECBogus})
+	view.Domain, view.Names, view.Record.Cause.Params.Name = domain, []string{domain}, domain
+	view.Record.Cause.Code, view.Reason = tasks.CauseDNSMissing, "xn--bcher-kva.example has no A or AAAA record in DNS"
+	h := newPages(t, &fakeLedger{views: []ledger.View{view}}, fakeQueues{}, User{Role: View})
+	page := sendRequest(h, "GET", "/domains/app1/"+domain, nil).Body.String()
+	for _, want := range []string{"bücher.example (xn--bcher-kva.example) has no A", "address record of bücher.example (xn--bcher-kva.example)"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
 		}
 	}
 }

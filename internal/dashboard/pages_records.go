@@ -91,7 +91,7 @@ func (d dnsRecords) CustomerText() string {
 	if n := len(d.Problems); n > 0 {
 		fmt.Fprintf(&b, "Please %srepair %s of %s:\n", also(len(change) > 0), plural(n, "this problem", "these problems"), name)
 		for _, c := range d.Problems {
-			fmt.Fprintf(&b, "\n%s %s\n", sentence(c.Sentence()), c.Remedy())
+			fmt.Fprintf(&b, "\n%s %s\n", withUnicode(sentence(c.Sentence())), withUnicode(c.Remedy()))
 		}
 		b.WriteString("\n")
 	}
