@@ -133,7 +133,7 @@ func checkTyped(name string) *violation {
 		// IDNA would encode the replacement character, and then refuse its own result.
 		return violates("idna", "it has bytes that are no UTF-8; send it in UTF-8")
 	case strings.ContainsFunc(name, unicode.IsSpace):
-		return violates("space", "it has a space inside; give one name without spaces")
+		return violates("space", "it has %s inside; give one name without spaces", spaceName(name[strings.IndexFunc(name, unicode.IsSpace):]))
 	case strings.Contains(name, "://"):
 		return violates("scheme", "it has a scheme; leave out everything up to ://")
 	case strings.ContainsAny(name, `/\?#`):

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // The characters of a host name as people type it. IDNA2008 allows some (RFC 5892), and IDNA
@@ -139,6 +140,22 @@ var charNames = map[rune]string{
 	'\u00AD': "a soft hyphen", '\u200B': "a zero-width space", '\u2060': "a word joiner", '\uFEFF': "a byte-order mark",
 	'•': "a bullet", '‣': "a bullet", '◦': "a bullet", '⁃': "a bullet", '●': "a bullet", '■': "a bullet", '·': "a middle dot", '・': "a middle dot",
 	',': "a comma", ';': "a semicolon", '…': "an ellipsis",
+}
+
+// spaceName names the space with which a text begins.
+func spaceName(text string) string {
+	r, _ := utf8.DecodeRuneInString(text)
+	switch r {
+	case ' ':
+		return "a space"
+	case '\t':
+		return "a tab"
+	case '\u00A0':
+		return "a no-break space"
+	case '\n', '\r':
+		return "a line break"
+	}
+	return "a space of another kind"
 }
 
 // rule describes the character, its position and the remedy.

@@ -216,3 +216,12 @@ func TestCanonicalFallsBackToLowerCase(t *testing.T) {
 		}
 	}
 }
+
+func TestTheSpaceInANameIsCalledWhatItIs(t *testing.T) {
+	t.Parallel()
+	for space, want := range map[string]string{" ": "a space", "\t": "a tab", "\u00A0": "a no-break space", "\r\n": "a line break", "\u2003": "a space of another kind", "\u200B": "a zero-width space (U+200B)"} {
+		if _, err := ParseDomain("a" + space + "b.example.com"); err == nil || !strings.Contains(err.Error(), "it has "+want+" ") {
+			t.Errorf("%q: %v, want %s", space, err, want)
+		}
+	}
+}

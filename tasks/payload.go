@@ -128,7 +128,7 @@ type EventType string
 const (
 	// DomainState: a domain's state changed, or a request for it ended.
 	DomainState EventType = "domain.state"
-	// AppBlocked: syncs of the app can't succeed until an operator acts.
+	// AppBlocked: syncs of the app can't succeed until a person acts.
 	AppBlocked EventType = "app.blocked"
 	// CertificateExpiring: the certificate of a domain that is done expires soon and
 	// wasn't renewed.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
@@ -55,10 +56,10 @@ func (c *checkCmd) Run(ctx context.Context, s *terminal.Streams) error {
 			}
 			d := describeCheck(result)
 			all = append(all, d)
-			t.Add(tasks.ShownName(d.Domain), yes(d.OK), string(d.Code), d.Reason+". "+d.Remedy)
+			t.Add(tasks.ShownName(d.Domain), yes(d.OK), string(d.Code), withRemedy(d.Reason, d.Remedy))
 			for _, p := range d.Problems {
 				if p.Name != d.Domain {
-					t.Add(p.Name, yes(false), string(p.Code), p.Reason+". "+p.Remedy)
+					t.Add(p.Name, yes(false), string(p.Code), withRemedy(p.Reason, p.Remedy))
 				}
 			}
 		}
@@ -90,6 +91,11 @@ func problemsFrom(domain string, causes []tasks.Cause) []problem {
 		all = append(all, problem{Name: cmp.Or(c.Params.Name, domain), Cause: c, Reason: c.Sentence(), Remedy: c.Remedy()})
 	}
 	return all
+}
+
+// withRemedy adds a remedy to a reason, if there is something to do.
+func withRemedy(reason, remedy string) string {
+	return strings.TrimSuffix(reason+". "+remedy, " Nothing.")
 }
 
 func yes(is bool) string {

@@ -34,6 +34,15 @@ func checked(t *testing.T, env vars, args ...string) (got map[string]string, o o
 	return got, o
 }
 
+func TestAReasonWithNothingToDoStandsAlone(t *testing.T) {
+	t.Parallel()
+	for remedy, want := range map[string]string{"Nothing.": "certificate valid (CA).", "Set an A record.": "certificate valid (CA). Set an A record."} {
+		if got := withRemedy("certificate valid (CA)", remedy); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestCheckAnswersWithTheCodesOfVerification(t *testing.T) {
 	t.Parallel()
 	env, sim := simulated(t, simulator.App{ID: "app1"}, simulator.App{ID: "app2", Domains: []string{"Taken.example.com"}})

@@ -156,7 +156,7 @@ func TestASnoozeEndsByItselfWhenTheCauseChanges(t *testing.T) {
 	b.awaitTrue(`document.body.innerText.includes("needs a note that says why")`)
 	b.open(w.url + "/domains/app1/nodns-shop.example.com")
 	b.do(click("#do-snooze summary"), click(`#do-snooze input[value="never"]`), chromedp.Evaluate[chromedp.Void](`document.querySelector("#note").value = "customer left"; undefined`), click("#do-snooze button"))
-	b.awaitTrue(`document.querySelector(".notice.calm")?.innerText.includes("Won't be fixed by ada")`)
+	b.awaitTrue(`document.querySelector(".notice.calm")?.innerText.includes("Marked won't fix by ada")`)
 	b.open(w.url + "/")
 	b.awaitTrue(`document.querySelector("#attention").innerText.includes("No domain needs attention.") && document.querySelector("#attention .below").innerText.includes("2 domains are snoozed")`)
 	b.open(w.url + "/domains/app1/nodns-shop.example.com")

@@ -182,3 +182,17 @@ func TestABulkActionListsWhatNeedsAttention(t *testing.T) {
 		t.Errorf("%+v", page)
 	}
 }
+
+func TestABulkActionSaysWhichResultsAreStillToCome(t *testing.T) {
+	t.Parallel()
+	s := &fakeLedger{views: []ledger.View{inState("a.example.com", tasks.CheckingDNS), inState("b.example.com", tasks.Done)},
+		bulk: ledger.Bulk{Action: "add", By: "ada", At: noon, Items: []ledger.BulkItem{{App: "app1", Domain: "a.example.com", Seq: 3}, {App: "app1", Domain: "b.example.com", Seq: 3}}}}
+	h := newPages(t, s, fakeQueues{}, ada)
+	for _, want := range []string{"<b>2 of 2</b> processed", "1 is still being checked: its result is still to come."} {
+		checkAnswer(t, sendRequest(h, "GET", "/bulk/"+checkID, nil), 200, want)
+	}
+	s.views[0].State = tasks.Failed
+	if page := sendRequest(h, "GET", "/bulk/"+checkID, nil).Body.String(); strings.Contains(page, "still to come") {
+		t.Errorf("nothing is checked any more:\n%s", page)
+	}
+}

@@ -71,11 +71,12 @@ type rowWriter interface {
 	end() error
 }
 
-// csvRows writes CSV as RFC 4180 has it, with a line of names first.
+// csvRows writes CSV as RFC 4180 has it, with a line of names first. Before it is a byte-order mark,
+// since Excel takes CSV without one for text in another encoding.
 type csvRows struct{ out *csv.Writer }
 
 func (c csvRows) begin() error {
-	return c.out.Write([]string{"domain", "unicode", "state", "state_name", "cause", "reason", "remedy", "app", "site_id", "requested_at", "changed_at", "next_check_at", "certificate_expires_at"})
+	return c.out.Write([]string{"\uFEFFdomain", "unicode", "state", "state_name", "cause", "reason", "remedy", "app", "site_id", "requested_at", "changed_at", "next_check_at", "certificate_expires_at"})
 }
 
 func (c csvRows) row(d exportedDomain) error {

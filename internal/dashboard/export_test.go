@@ -90,6 +90,9 @@ func TestAnExportedRowIsSafeForASpreadsheet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if rows[0][0] != "\uFEFFdomain" {
+		t.Errorf("the first column is %q; without a mark Excel misreads ü", rows[0][0])
+	}
 	want := []string{"xn--mnchen-3ya.de", "münchen.de", "failed", "DNS failed", "DNSElsewhere", `'=HYPERLINK("http://x","y"), <b>`, v.Remedy(), "app1", "7", "2026-03-01T12:00:00Z", "2026-03-01T00:02:03Z", "", "2026-03-01T13:00:00Z"}
 	if diff := cmp.Diff(want, rows[1]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -16,7 +16,9 @@ type bulkPage struct {
 	ledger.Bulk
 	// Processed is how many of the domains' tasks have their result.
 	Processed int
-	Tiles     []tile // how many of the domains are in which state
+	// Checking is how many of those are still being checked: their outcome comes later.
+	Checking int
+	Tiles    []tile // how many of the domains are in which state
 	// Waiting and Trouble are the domains that wait for their result, and those whose result needs
 	// a person.
 	Waiting, Trouble firstOf[ledger.View]
@@ -55,7 +57,9 @@ func newBulkPage(b ledger.Bulk, views []ledger.View) bulkPage {
 		case known && (canRetry(v) || v.NeedsPerson()):
 			trouble = append(trouble, v)
 		}
-		page.Processed++
+		if page.Processed++; known && v.State.Checking() {
+			page.Checking++
+		}
 	}
 	page.Tiles = nonEmptyTiles(tiles([]ledger.App{{Counts: counts}}))
 	page.Waiting, page.Trouble = newFirstOf(maxBulkShown, waiting), newFirstOf(maxBulkShown, trouble)

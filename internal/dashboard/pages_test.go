@@ -277,7 +277,7 @@ func TestTheOverviewShowsFailuresFirst(t *testing.T) {
 	q := fakeQueues{disabled: 1, quarantined: 3, queues: []queue{{Name: "lists", Ready: 1234}, {Name: "events", Archived: 2}}, workers: []process{{Host: "h1", PID: 5, Started: noon, Missing: []string{"ssl"}}}}
 	page := sendRequest(newPages(t, s, q, User{Role: View}), "GET", "/", nil).Body.String()
 	last := 0
-	for _, want := range []string{"The server of an app is not connected", "Check that the server runs", "cut</a>, since", "stuck</a> is blocked until an operator acts", "no card", "cooling</a> is failing", "503 &lt;b&gt;", "1 change waits",
+	for _, want := range []string{"The server of an app is not connected", "Check that the server runs", "cut</a>, since", "stuck</a> is blocked until a person acts", "no card", "cooling</a> is failing", "503 &lt;b&gt;", "1 change waits",
 		"5 changes wait for an app that no worker has ever served", "invented</a>: 5 changes", "held</a> is paused by ada &lt;b&gt;", "4 changes wait", "3 certificates were not renewed in time", "soon.example.com", "later.example.com",
 		"3 messages are in quarantine", "pilotsync quarantine", "1 webhook is switched off", "2 webhook events could not be delivered", `tile failed alarm"`, "1,200", "shop.example.com",
 		"1,234", "3 min ago", `href="/apps/cooling"`, "h1</b>", "serve ssl", `"/apps/stuck"`, `"/apps/cooling"`, `"/apps/held"`, ">paused<", `"/apps/calm"`, "290 of 300"} {

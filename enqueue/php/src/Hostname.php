@@ -18,6 +18,7 @@ final class Hostname
 
     // Unicode's White_Space in UTF-8, byte by byte, because the value may not be UTF-8.
     private const SPACE = '(?:[\t-\r ]|\xC2[\x85\xA0]|\xE1\x9A\x80|\xE2\x80[\x80-\x8A\xA8\xA9\xAF]|\xE2\x81\x9F|\xE3\x80\x80)';
+    private const SPACE_NAMES = [' ' => 'a space', "\t" => 'a tab', "\u{A0}" => 'a no-break space', "\n" => 'a line break', "\r" => 'a line break'];
 
     // IDNA's other label separators; and ẞ, which older tables map to ss, another name.
     private const SEPARATORS = ['。' => '.', '．' => '.', '｡' => '.', 'ẞ' => 'ß'];
@@ -63,8 +64,9 @@ final class Hostname
         if (preg_match('//u', $name) !== 1 || strpos($name, "\u{FFFD}") !== false) {
             throw new InvalidDomain($raw, 'idna', 'it has bytes that are no UTF-8; send it in UTF-8');
         }
-        if (preg_match('/' . self::SPACE . '/', $name) === 1) {
-            throw new InvalidDomain($raw, 'space', 'it has a space inside; give one name without spaces');
+        if (preg_match('/' . self::SPACE . '/', $name, $space) === 1) {
+            $what = self::SPACE_NAMES[$space[0]] ?? 'a space of another kind';
+            throw new InvalidDomain($raw, 'space', 'it has ' . $what . ' inside; give one name without spaces');
         }
         if (strpos($name, '://') !== false) {
             throw new InvalidDomain($raw, 'scheme', 'it has a scheme; leave out everything up to ://');
