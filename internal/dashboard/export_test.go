@@ -137,6 +137,7 @@ func TestAnExportThatFailsIsNotTakenAsComplete(t *testing.T) {
 		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err == nil {
 			_, err = io.Copy(io.Discard, resp.Body)
+			_ = resp.Body.Close()
 		}
 		if err == nil {
 			t.Errorf("with %s a cut export looks complete", protocol)
