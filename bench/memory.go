@@ -88,7 +88,7 @@ func (b *bench) waitingMemory(ctx context.Context) (r row, err error) {
 	if err := f.start(ctx, 1); err != nil {
 		return row{}, err
 	}
-	err = until(ctx, "all changes are recorded", time.Minute, func() (bool, error) {
+	err = until(ctx, "all changes are recorded", 3*time.Minute, func() (bool, error) {
 		states, err := f.ledger.AppStates(ctx)
 		waiting := 0
 		for _, app := range states {
