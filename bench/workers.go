@@ -101,10 +101,10 @@ func (b *bench) manyApps(ctx context.Context, n, workers, slots int) (s cost, er
 	if err := f.start(ctx, workers, fmt.Sprint("PILOTSYNC_CONCURRENCY=", slots)); err != nil {
 		return s, err
 	}
-	requested := names("shop", changesPerApp)
+	requested := func(app string) []string { return names(app+"-shop", changesPerApp) } // no two apps share a name
 	var requests []enqueue.Request
 	for _, app := range apps("app", n) {
-		for _, name := range requested {
+		for _, name := range requested(app.ID) {
 			requests = append(requests, enqueue.Request{AppID: app.ID, Domain: name})
 		}
 	}
@@ -119,7 +119,7 @@ func (b *bench) manyApps(ctx context.Context, n, workers, slots int) (s cost, er
 	}
 	var last time.Time
 	for _, app := range apps("app", n) {
-		at, err := f.listed(ctx, app.ID, requested, 5*time.Minute)
+		at, err := f.listed(ctx, app.ID, requested(app.ID), 5*time.Minute)
 		if err != nil {
 			return s, err
 		}
