@@ -162,14 +162,6 @@ func (l *Ledger) PlanVisits(ctx context.Context, readAt time.Time, planned []Pla
 	return nil
 }
 
-// flagArg is a condition for a script.
-func flagArg(is bool) string {
-	if is {
-		return "1"
-	}
-	return ""
-}
-
 // timeArg is a time for a script, in ms; empty for none.
 func timeArg(t time.Time) string {
 	if t.IsZero() {
