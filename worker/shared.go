@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -28,6 +29,13 @@ type sharedNames struct {
 	log      *logrus.Entry
 }
 
+// Limits where many apps have a name. The apps that ServerPilot prefers come first in the warnings.
+// What is beyond the rechecks, the daily ones find.
+const (
+	mostWarnings       = 3  // of a domain
+	mostRechecksOfName = 10 // by one commit
+)
+
 // warnings are about the other apps that have names of a listed domain, one for each app. Which
 // names they have comes from the ledger, since reading their lists would delay verifications. An
 // app that ServerPilot doesn't answer for is left out: that must not hold up a verification.
@@ -48,7 +56,8 @@ func (s *sharedNames) warnings(ctx context.Context, app serverpilot.App, names [
 			apps = append(apps, other)
 		}
 	}
-	return serverpilot.SharedNames(apps)[app.ID], ctx.Err()
+	shared := serverpilot.SharedNames(apps)[app.ID]
+	return shared[:min(len(shared), mostWarnings)], ctx.Err()
 }
 
 func listedNames(records []listsync.Record) (names []string) {
@@ -73,11 +82,15 @@ func (s *sharedNames) committed(ctx context.Context, done listsync.Settlement) {
 	}
 	found, err := s.ledger.Wanted(ctx, others, ledger.DomainsWith(names))
 	errs := []error{err}
-	for app, records := range found {
-		for _, r := range records {
-			if slices.ContainsFunc(r.Names, func(n string) bool { return slices.Contains(names, n) }) {
-				errs = append(errs, s.recheckNow(ctx, app, r, done.At))
+	rechecks := map[string]int{} // by name
+	for _, app := range slices.Sorted(maps.Keys(found)) {
+		for _, r := range found[app] {
+			at := slices.IndexFunc(r.Names, func(n string) bool { return slices.Contains(names, n) })
+			if at < 0 || rechecks[r.Names[at]] == mostRechecksOfName {
+				continue
 			}
+			rechecks[r.Names[at]]++
+			errs = append(errs, s.recheckNow(ctx, app, r, done.At))
 		}
 	}
 	if err := errors.Join(errs...); err != nil && ctx.Err() == nil {

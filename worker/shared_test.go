@@ -87,3 +87,30 @@ func TestReadersLearnOfDisconnectedServersAndLongLists(t *testing.T) {
 		return err == nil && !apps[0].Disconnected() && !apps[1].Disconnected()
 	})
 }
+
+func TestANameOfManyAppsHasFewWarnings(t *testing.T) {
+	t.Parallel()
+	const domain = "everywhere.example.com"
+	var opt simulator.Options
+	var apps []string
+	for i := range 6 {
+		apps = append(apps, fmt.Sprintf("app%d", i))
+		opt.Apps = append(opt.Apps, simulator.App{ID: apps[i], AutoSSL: true})
+	}
+	w := setup(t, opt)
+	w.start(w.config(apps...))
+	for _, app := range apps {
+		w.add(app, domain)
+	}
+	for _, app := range apps {
+		w.awaitState(app, domain, tasks.Done)
+	}
+	before := w.view("app5", domain).Record.CheckSeq
+	if _, err := w.client.Verify(t.Context(), "ada", enqueue.Target{AppID: "app5", Domain: domain}); err != nil {
+		t.Fatal(err)
+	}
+	w.await("the last app's verification", func() bool { return w.view("app5", domain).Record.CheckSeq > before })
+	if warnings := w.view("app5", domain).Record.Warnings; len(warnings) != 3 || !w.shares("app5", domain, "app2", "app0") {
+		t.Errorf("its name is on five other lists: %v", warnings)
+	}
+}
