@@ -86,16 +86,15 @@ func (h *verifyHandler) enter(ctx context.Context, v tasks.Verify, client *regis
 	type slot struct {
 		group *share.Group
 		key   string
+		alone bool
 	}
 	var needed []slot
 	if v.Unanswered {
-		needed = append(needed, slot{&h.unanswered, v.AppID}, slot{&h.allUnanswered, ""})
-	} else if len(served.Apps) > 1 { // an app that is alone may have all slots
-		needed = append(needed, slot{&h.apps, v.AppID})
+		needed = append(needed, slot{&h.unanswered, v.AppID, false}, slot{&h.allUnanswered, "", false})
+	} else if len(served.Apps) > 1 { // an app that is alone may have all of its account's
+		needed = append(needed, slot{&h.apps, v.AppID, false})
 	}
-	if !served.OneAccount() {
-		needed = append(needed, slot{&h.accounts, client.ID})
-	}
+	needed = append(needed, slot{&h.accounts, client.ID, served.OneAccount()})
 	var taken []func()
 	leave = func() {
 		for _, leave := range slices.Backward(taken) {
@@ -103,7 +102,7 @@ func (h *verifyHandler) enter(ctx context.Context, v tasks.Verify, client *regis
 		}
 	}
 	for _, slot := range needed {
-		leaveOne, err := slot.group.Enter(ctx, slot.key, false, limited)
+		leaveOne, err := slot.group.Enter(ctx, slot.key, slot.alone, limited)
 		if err != nil {
 			return leave, err
 		}

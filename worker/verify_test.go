@@ -2,10 +2,14 @@ package worker_test
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"io"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +18,7 @@ import (
 	"pilotsync/enqueue"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
+	"pilotsync/test/redistest"
 	"pilotsync/worker/certcheck"
 )
 
@@ -186,5 +191,59 @@ func TestEachDomainHasItsRequestedAttempts(t *testing.T) {
 		if r := f.view("app1", domain).Record; r.Attempt != want || r.Limit != want || r.Attempts != limit {
 			t.Errorf("%s failed after attempt %d of %d, asked for %d; want %d", domain, r.Attempt, r.Limit, r.Attempts, want)
 		}
+	}
+}
+
+func TestAnAccountThatIsAloneHasItsShareOfChecks(t *testing.T) {
+	t.Parallel()
+	const most, domains = 32, 80
+	var ids []string
+	var opt simulator.Options
+	for i := range 4 {
+		ids = append(ids, fmt.Sprint("app", i))
+		opt.Apps = append(opt.Apps, simulator.App{ID: ids[i], AutoSSL: true})
+	}
+	sim, err := simulator.Start(opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(sim.Close)
+	f := setupOn(t, sim, redistest.New(t).Addr)
+	checks, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { checks.Close() })
+	var connected, ended atomic.Int32
+	go func() {
+		for {
+			conn, err := checks.Accept()
+			if err != nil {
+				return
+			}
+			connected.Add(1)
+			context.AfterFunc(t.Context(), func() { conn.Close() })
+			go func() {
+				_, _ = io.Copy(io.Discard, conn) // until the check's time is over
+				ended.Add(1)
+				conn.Close()
+			}()
+		}
+	}()
+	cfg := f.config(ids...)
+	cfg.Check.Port = checks.Addr().(*net.TCPAddr).Port
+	cfg.Check.Timeout = 20 * time.Second
+	cfg.SSLDelays = []time.Duration{time.Second, time.Hour}
+	for i := range domains {
+		f.add(ids[i%len(ids)], fmt.Sprintf("www.n%d.example.com", i))
+	}
+	f.start(cfg)
+	inspector := asynq.NewInspectorFromRedisClient(f.rdb)
+	f.await("all slots are taken", func() bool {
+		info, err := inspector.GetQueueInfo(tasks.QueueSSL)
+		return err == nil && info.Active == 2*most && connected.Load() >= most
+	})
+	if n := connected.Load(); n > most+ended.Load() {
+		t.Errorf("%d certificates are checked at once, want %d", n, most)
 	}
 }
