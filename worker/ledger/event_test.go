@@ -158,26 +158,21 @@ func TestALossIsReportedWithThePresentIdentity(t *testing.T) {
 
 func TestEventsAreKeptForThreeDays(t *testing.T) {
 	t.Parallel()
-	for name, connect := range backends() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			rdb := connect(t)
-			l := New(rdb)
-			now, err := l.Now(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			for line, age := range map[string]time.Duration{"old": 73 * time.Hour, "recent": 71 * time.Hour} {
-				rdb.ZAdd(t.Context(), key(testApp, "events"), redis.Z{Score: float64(now.Add(-age).UnixMicro()), Member: line})
-			}
-			if err := l.NotifyLoss(t.Context(), testApp, Identity{ID: "new"}); err != nil {
-				t.Fatal(err)
-			}
-			kept := rdb.ZRange(t.Context(), key(testApp, "events"), 0, -1).Val()
-			_, text, _ := strings.Cut(kept[len(kept)-1], " ")
-			if len(kept) != 2 || kept[0] != "recent" || !json.Valid([]byte(text)) {
-				t.Errorf("kept are %q", kept)
-			}
-		})
-	}
+	onBackends(t, func(t *testing.T, l *Ledger, rdb *redis.Client) {
+		now, err := l.Now(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line, age := range map[string]time.Duration{"old": 73 * time.Hour, "recent": 71 * time.Hour} {
+			rdb.ZAdd(t.Context(), key(testApp, "events"), redis.Z{Score: float64(now.Add(-age).UnixMicro()), Member: line})
+		}
+		if err := l.NotifyLoss(t.Context(), testApp, Identity{ID: "new"}); err != nil {
+			t.Fatal(err)
+		}
+		kept := rdb.ZRange(t.Context(), key(testApp, "events"), 0, -1).Val()
+		_, text, _ := strings.Cut(kept[len(kept)-1], " ")
+		if len(kept) != 2 || kept[0] != "recent" || !json.Valid([]byte(text)) {
+			t.Errorf("kept are %q", kept)
+		}
+	})
 }

@@ -75,16 +75,6 @@ func expiring(t *testing.T, l *Ledger) string {
 	return fmt.Sprintf("%d %s", e.Count, e.Domain)
 }
 
-func onBackends(t *testing.T, do func(t *testing.T, l *Ledger, rdb *redis.Client)) {
-	for name, connect := range backends() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			rdb := connect(t)
-			do(t, New(rdb), rdb)
-		})
-	}
-}
-
 func TestExpiringFollowsTheLifetime(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, l *Ledger, _ *redis.Client) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
 	"pilotsync/tasks"
@@ -299,82 +300,79 @@ func position(v View) Position { return Position{Domain: v.Domain, App: v.AppID}
 
 func TestWritesHaveTheirChangesAndOutcome(t *testing.T) {
 	t.Parallel()
-	for name, connect := range backends() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l, ctx := New(connect(t)), t.Context()
-			if _, err := l.Wake(ctx, testApp); err != nil {
+	onBackends(t, func(t *testing.T, l *Ledger, _ *redis.Client) {
+		ctx := t.Context()
+		if _, err := l.Wake(ctx, testApp); err != nil {
+			t.Fatal(err)
+		}
+		write := func(lease listsync.Lease, added string) {
+			t.Helper()
+			intent := listsync.WriteIntent{Added: []string{added}, Removed: []string{"gone.example.com"}, Size: 3, WorkerID: "w1"}
+			if err := l.BeginWrite(ctx, lease, intent); err != nil {
 				t.Fatal(err)
 			}
-			write := func(lease listsync.Lease, added string) {
-				t.Helper()
-				intent := listsync.WriteIntent{Added: []string{added}, Removed: []string{"gone.example.com"}, Size: 3, WorkerID: "w1"}
-				if err := l.BeginWrite(ctx, lease, intent); err != nil {
-					t.Fatal(err)
-				}
-			}
-			check := func(when string, want ...string) {
-				t.Helper()
-				writes, err := l.Writes(ctx, testApp, 10)
-				if err != nil {
-					t.Fatal(err)
-				}
-				var got []string
-				for _, w := range writes {
-					got = append(got, fmt.Sprintf("%d %s +%s -%s %d %s", w.N, w.Outcome, w.Added[0], w.Removed[0], w.Size, w.WorkerID))
-				}
-				if diff := gocmp.Diff(want, got); diff != "" {
-					t.Errorf("%s (-want +got):\n%s", when, diff)
-				}
-			}
-			lease, err := l.Acquire(ctx, testApp)
+		}
+		check := func(when string, want ...string) {
+			t.Helper()
+			writes, err := l.Writes(ctx, testApp, 10)
 			if err != nil {
 				t.Fatal(err)
 			}
-			check("before any write")
-			write(lease, "a")
-			check("under way", "0 writing +a -gone.example.com 3 w1")
-			if _, err := l.Commit(ctx, lease, listsync.Commit{Listed: 3}); err != nil {
-				t.Fatal(err)
+			var got []string
+			for _, w := range writes {
+				got = append(got, fmt.Sprintf("%d %s +%s -%s %d %s", w.N, w.Outcome, w.Added[0], w.Removed[0], w.Size, w.WorkerID))
 			}
-			check("committed", "1 written +a -gone.example.com 3 w1")
-			write(lease, "b")
-			if err := l.EndWrite(ctx, lease); err != nil {
-				t.Fatal(err)
+			if diff := gocmp.Diff(want, got); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", when, diff)
 			}
-			check("refused", "2 failed +b -gone.example.com 3 w1", "1 written +a -gone.example.com 3 w1")
-			if err := l.BeginWrite(ctx, lease, listsync.WriteIntent{}); err != nil { // a write without changes
-				t.Fatal(err)
-			}
-			check("without a change", "2 failed +b -gone.example.com 3 w1", "1 written +a -gone.example.com 3 w1")
+		}
+		lease, err := l.Acquire(ctx, testApp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		check("before any write")
+		write(lease, "a")
+		check("under way", "0 writing +a -gone.example.com 3 w1")
+		if _, err := l.Commit(ctx, lease, listsync.Commit{Listed: 3}); err != nil {
+			t.Fatal(err)
+		}
+		check("committed", "1 written +a -gone.example.com 3 w1")
+		write(lease, "b")
+		if err := l.EndWrite(ctx, lease); err != nil {
+			t.Fatal(err)
+		}
+		check("refused", "2 failed +b -gone.example.com 3 w1", "1 written +a -gone.example.com 3 w1")
+		if err := l.BeginWrite(ctx, lease, listsync.WriteIntent{}); err != nil { // a write without changes
+			t.Fatal(err)
+		}
+		check("without a change", "2 failed +b -gone.example.com 3 w1", "1 written +a -gone.example.com 3 w1")
 
-			write(lease, "c") // its worker dies
-			if err := l.rdb.HDel(ctx, key(testApp, "sync"), "until", "token", "landing").Err(); err != nil {
-				t.Fatal(err)
-			}
-			next, err := l.Acquire(ctx, testApp)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := l.Commit(ctx, next, listsync.Commit{Listed: 3}); err != nil {
-				t.Fatal(err)
-			}
-			check("its worker died", "3 unknown +c -gone.example.com 3 w1", "2 failed +b -gone.example.com 3 w1", "1 written +a -gone.example.com 3 w1")
-			apps, err := l.AppStates(ctx, testApp)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if a := apps[0]; a.Listed != 3 || time.Since(a.ListedAt).Abs() > 365*24*time.Hour {
-				t.Errorf("got %d names listed at %s", a.Listed, a.ListedAt)
-			}
-			for range 60 {
-				write(next, "d")
-			}
-			if all, err := l.Writes(ctx, testApp, 1000); err != nil || len(all) != WritesKept+1 || all[1].N != 62 {
-				t.Errorf("%d writes are kept (%v)", len(all), err)
-			}
-		})
-	}
+		write(lease, "c") // its worker dies
+		if err := l.rdb.HDel(ctx, key(testApp, "sync"), "until", "token", "landing").Err(); err != nil {
+			t.Fatal(err)
+		}
+		next, err := l.Acquire(ctx, testApp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Commit(ctx, next, listsync.Commit{Listed: 3}); err != nil {
+			t.Fatal(err)
+		}
+		check("its worker died", "3 unknown +c -gone.example.com 3 w1", "2 failed +b -gone.example.com 3 w1", "1 written +a -gone.example.com 3 w1")
+		apps, err := l.AppStates(ctx, testApp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a := apps[0]; a.Listed != 3 || time.Since(a.ListedAt).Abs() > 365*24*time.Hour {
+			t.Errorf("got %d names listed at %s", a.Listed, a.ListedAt)
+		}
+		for range 60 {
+			write(next, "d")
+		}
+		if all, err := l.Writes(ctx, testApp, 1000); err != nil || len(all) != WritesKept+1 || all[1].N != 62 {
+			t.Errorf("%d writes are kept (%v)", len(all), err)
+		}
+	})
 }
 
 func code(c tasks.Code) *tasks.Code { return &c }

@@ -279,47 +279,43 @@ func TestNamesInTheIndexAreNotAddedAgain(t *testing.T) {
 
 func TestAReplacedChangeLeavesItsSiteToNoDomain(t *testing.T) {
 	t.Parallel()
-	for name, connect := range backends() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := New(connect(t))
-			record := func(seq int64, site int64) {
-				t.Helper()
-				c := change("a.example.com", seq)
-				c.SiteID = site
-				if _, err := l.Record(t.Context(), c, event("asked")); err != nil {
-					t.Fatal(err)
-				}
+	onBackends(t, func(t *testing.T, l *Ledger, _ *redis.Client) {
+		record := func(seq int64, site int64) {
+			t.Helper()
+			c := change("a.example.com", seq)
+			c.SiteID = site
+			if _, err := l.Record(t.Context(), c, event("asked")); err != nil {
+				t.Fatal(err)
 			}
-			ofSite := func(site int64) int {
-				t.Helper()
-				states, err := l.AppStates(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
-				found, err := l.Sites(t.Context(), states, site)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return len(found)
-			}
-			record(first, 7)
-			settled := listsync.Record{Domain: "a.example.com", State: tasks.Done, Names: []string{"a.example.com"}, Seq: first, SiteID: 7}
-			lease, err := l.Acquire(t.Context(), testApp)
+		}
+		ofSite := func(site int64) int {
+			t.Helper()
+			states, err := l.AppStates(t.Context())
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := l.Commit(t.Context(), lease, listsync.Commit{Outcomes: []listsync.Outcome{{Record: settled}}}); err != nil {
+			found, err := l.Sites(t.Context(), states, site)
+			if err != nil {
 				t.Fatal(err)
 			}
-			record(first+1, 9)
-			if ofSite(7) != 0 || ofSite(9) != 1 {
-				t.Errorf("with a change of site 9: %d of site 7, %d of site 9", ofSite(7), ofSite(9))
-			}
-			record(first+2, 0) // WordPress's is replaced before its sync
-			if ofSite(7) != 1 || ofSite(9) != 0 {
-				t.Errorf("with a change without a site: %d of site 7, %d of site 9", ofSite(7), ofSite(9))
-			}
-		})
-	}
+			return len(found)
+		}
+		record(first, 7)
+		settled := listsync.Record{Domain: "a.example.com", State: tasks.Done, Names: []string{"a.example.com"}, Seq: first, SiteID: 7}
+		lease, err := l.Acquire(t.Context(), testApp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Commit(t.Context(), lease, listsync.Commit{Outcomes: []listsync.Outcome{{Record: settled}}}); err != nil {
+			t.Fatal(err)
+		}
+		record(first+1, 9)
+		if ofSite(7) != 0 || ofSite(9) != 1 {
+			t.Errorf("with a change of site 9: %d of site 7, %d of site 9", ofSite(7), ofSite(9))
+		}
+		record(first+2, 0) // WordPress's is replaced before its sync
+		if ofSite(7) != 1 || ofSite(9) != 0 {
+			t.Errorf("with a change without a site: %d of site 7, %d of site 9", ofSite(7), ofSite(9))
+		}
+	})
 }

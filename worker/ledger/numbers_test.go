@@ -38,110 +38,99 @@ const (
 
 func TestAChangeWhoseNumberWasNeverIssuedIsRefused(t *testing.T) {
 	t.Parallel()
-	for name, connect := range backends() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			rdb := connect(t)
-			now := rdb.Time(t.Context()).Val().UnixMicro()
-			for _, c := range []struct {
-				name         string
-				last, newest string
-				seq          int64
-				refused      bool
-			}{
-				{"the first number of an app", fmt.Sprint(now), "", now, false},
-				{"a number that Redis lost in a failover", fmt.Sprint(now - 9*dayMicros), fmt.Sprint(now - 9*dayMicros), now, false},
-				{"one that a server issued whose clock was an hour ahead", "", "", now + dayMicros/24, false},
-				{"the greatest number", fmt.Sprint(now), "", 1 << 53, true},
-				{"the greatest number, with a last one to match", fmt.Sprint(1 << 53), "", 1 << 53, true},
-				{"the same where nothing was recorded or issued", "", "", 1 << 53, true},
-				{"two days ahead, never issued", fmt.Sprint(now), fmt.Sprint(now), now + 2*dayMicros, true},
-				{"two days ahead, issued before the clock was set back", fmt.Sprint(now + 2*dayMicros), "", now + 2*dayMicros, false},
-				{"a year ahead, issued", fmt.Sprint(now + yearMicros), "", now + yearMicros, false},
-				{"ten years ahead, by a last number that was set", fmt.Sprint(now + 10*yearMicros), "", now + 10*yearMicros, true},
-				{"ten years ahead, after others that were recorded", fmt.Sprint(now + 10*yearMicros + 9), fmt.Sprint(now + 10*yearMicros), now + 10*yearMicros + 9, false},
-				{"the same, and Redis lost the last number", "", fmt.Sprint(now + 10*yearMicros), now + 10*yearMicros + 9, false},
-				{"a last number that is no number", "nan", "", 1 << 53, true},
-			} {
-				if err := rdb.FlushAll(t.Context()).Err(); err != nil {
-					t.Fatal(err)
-				}
-				setNumbers(t, rdb, c.last, c.newest)
-				r, err := New(rdb).Record(t.Context(), change("a.example.com", c.seq), event("asked"))
-				if err != nil || (r.Unissued != 0) != c.refused {
-					t.Errorf("%s: %+v, %v", c.name, r, err)
-				}
-				if known := rdb.HExists(t.Context(), key(testApp, "seqs"), "a.example.com").Val(); known == c.refused {
-					t.Errorf("%s: it is recorded: %t", c.name, known)
-				}
+	onBackends(t, func(t *testing.T, _ *Ledger, rdb *redis.Client) {
+		now := rdb.Time(t.Context()).Val().UnixMicro()
+		for _, c := range []struct {
+			name         string
+			last, newest string
+			seq          int64
+			refused      bool
+		}{
+			{"the first number of an app", fmt.Sprint(now), "", now, false},
+			{"a number that Redis lost in a failover", fmt.Sprint(now - 9*dayMicros), fmt.Sprint(now - 9*dayMicros), now, false},
+			{"one that a server issued whose clock was an hour ahead", "", "", now + dayMicros/24, false},
+			{"the greatest number", fmt.Sprint(now), "", 1 << 53, true},
+			{"the greatest number, with a last one to match", fmt.Sprint(1 << 53), "", 1 << 53, true},
+			{"the same where nothing was recorded or issued", "", "", 1 << 53, true},
+			{"two days ahead, never issued", fmt.Sprint(now), fmt.Sprint(now), now + 2*dayMicros, true},
+			{"two days ahead, issued before the clock was set back", fmt.Sprint(now + 2*dayMicros), "", now + 2*dayMicros, false},
+			{"a year ahead, issued", fmt.Sprint(now + yearMicros), "", now + yearMicros, false},
+			{"ten years ahead, by a last number that was set", fmt.Sprint(now + 10*yearMicros), "", now + 10*yearMicros, true},
+			{"ten years ahead, after others that were recorded", fmt.Sprint(now + 10*yearMicros + 9), fmt.Sprint(now + 10*yearMicros), now + 10*yearMicros + 9, false},
+			{"the same, and Redis lost the last number", "", fmt.Sprint(now + 10*yearMicros), now + 10*yearMicros + 9, false},
+			{"a last number that is no number", "nan", "", 1 << 53, true},
+		} {
+			if err := rdb.FlushAll(t.Context()).Err(); err != nil {
+				t.Fatal(err)
 			}
-		})
-	}
+			setNumbers(t, rdb, c.last, c.newest)
+			r, err := New(rdb).Record(t.Context(), change("a.example.com", c.seq), event("asked"))
+			if err != nil || (r.Unissued != 0) != c.refused {
+				t.Errorf("%s: %+v, %v", c.name, r, err)
+			}
+			if known := rdb.HExists(t.Context(), key(testApp, "seqs"), "a.example.com").Val(); known == c.refused {
+				t.Errorf("%s: it is recorded: %t", c.name, known)
+			}
+		}
+	})
 }
 
 // Workers of earlier releases recorded numbers without keeping the newest one.
 func TestTheNewestNumberIsFoundOnceAndKept(t *testing.T) {
 	t.Parallel()
-	for name, connect := range backends() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			rdb, ctx := connect(t), t.Context()
-			ahead := rdb.Time(ctx).Val().UnixMicro() + 3*yearMicros
-			l := New(rdb)
-			if err := rdb.HSet(ctx, key(testApp, "seqs"), "a.example.com", ahead-7, "b.example.com", ahead, "c.example.com", 5).Err(); err != nil {
-				t.Fatal(err)
+	onBackends(t, func(t *testing.T, l *Ledger, rdb *redis.Client) {
+		ctx := t.Context()
+		ahead := rdb.Time(ctx).Val().UnixMicro() + 3*yearMicros
+		if err := rdb.HSet(ctx, key(testApp, "seqs"), "a.example.com", ahead-7, "b.example.com", ahead, "c.example.com", 5).Err(); err != nil {
+			t.Fatal(err)
+		}
+		setNumbers(t, rdb, fmt.Sprint(ahead+2), "")
+		works, err := l.Work(ctx, testApp)
+		if err != nil || !works[0].Numbers {
+			t.Fatalf("%+v, %v", works, err)
+		}
+		if raised, err := l.CheckNumbers(ctx, testApp); raised != "" || err != nil {
+			t.Fatalf("raised %q, %v", raised, err)
+		}
+		check := func(want int64) {
+			t.Helper()
+			if got := rdb.Get(ctx, key(testApp, "newest")).Val(); got != strconv.FormatInt(want, 10) {
+				t.Errorf("the newest number is %s, want %d", got, want)
 			}
-			setNumbers(t, rdb, fmt.Sprint(ahead+2), "")
-			works, err := l.Work(ctx, testApp)
-			if err != nil || !works[0].Numbers {
-				t.Fatalf("%+v, %v", works, err)
+			if works, err = l.Work(ctx, testApp); err != nil || works[0].Numbers {
+				t.Errorf("%+v, %v", works, err)
 			}
-			if raised, err := l.CheckNumbers(ctx, testApp); raised != "" || err != nil {
-				t.Fatalf("raised %q, %v", raised, err)
+		}
+		check(ahead)
+		for _, seq := range []int64{ahead + 2, ahead + 1} { // in any order
+			if r, err := l.Record(ctx, change(fmt.Sprint("d", seq, ".example.com"), seq), event("asked")); err != nil || r.Unissued != 0 {
+				t.Fatalf("%+v, %v", r, err)
 			}
-			check := func(want int64) {
-				t.Helper()
-				if got := rdb.Get(ctx, key(testApp, "newest")).Val(); got != strconv.FormatInt(want, 10) {
-					t.Errorf("the newest number is %s, want %d", got, want)
-				}
-				if works, err = l.Work(ctx, testApp); err != nil || works[0].Numbers {
-					t.Errorf("%+v, %v", works, err)
-				}
-			}
-			check(ahead)
-			for _, seq := range []int64{ahead + 2, ahead + 1} { // in any order
-				if r, err := l.Record(ctx, change(fmt.Sprint("d", seq, ".example.com"), seq), event("asked")); err != nil || r.Unissued != 0 {
-					t.Fatalf("%+v, %v", r, err)
-				}
-				check(ahead + 2)
-			}
-		})
-	}
+			check(ahead + 2)
+		}
+	})
 }
 
 func TestALastNumberThatWasRaisedIsLowered(t *testing.T) {
 	t.Parallel()
-	for name, connect := range backends() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			rdb, ctx := connect(t), t.Context()
-			l, now := New(rdb), rdb.Time(ctx).Val().UnixMicro()
-			for _, raised := range []string{fmt.Sprint(1 << 53), fmt.Sprint(now + 3*yearMicros)} {
-				setNumbers(t, rdb, raised, fmt.Sprint(now+9))
-				works, err := l.Work(ctx, testApp)
-				if err != nil || !works[0].Numbers {
-					t.Fatalf("%s: %+v, %v", raised, works, err)
-				}
-				if got, err := l.CheckNumbers(ctx, testApp); got != raised || err != nil {
-					t.Errorf("it reports %q, %v; want %q", got, err, raised)
-				}
-				last, err := rdb.Get(ctx, key(testApp, "seq")).Int64()
-				if after := rdb.Time(ctx).Val().UnixMicro(); err != nil || last < now+9 || last > max(now+9, after) {
-					t.Errorf("%s: the last number is %d now, %v", raised, last, err)
-				}
+	onBackends(t, func(t *testing.T, l *Ledger, rdb *redis.Client) {
+		ctx := t.Context()
+		now := rdb.Time(ctx).Val().UnixMicro()
+		for _, raised := range []string{fmt.Sprint(1 << 53), fmt.Sprint(now + 3*yearMicros)} {
+			setNumbers(t, rdb, raised, fmt.Sprint(now+9))
+			works, err := l.Work(ctx, testApp)
+			if err != nil || !works[0].Numbers {
+				t.Fatalf("%s: %+v, %v", raised, works, err)
 			}
-		})
-	}
+			if got, err := l.CheckNumbers(ctx, testApp); got != raised || err != nil {
+				t.Errorf("it reports %q, %v; want %q", got, err, raised)
+			}
+			last, err := rdb.Get(ctx, key(testApp, "seq")).Int64()
+			if after := rdb.Time(ctx).Val().UnixMicro(); err != nil || last < now+9 || last > max(now+9, after) {
+				t.Errorf("%s: the last number is %d now, %v", raised, last, err)
+			}
+		}
+	})
 }
 
 // numbersModel has producers and workers of one app, under a clock that moves.
@@ -295,43 +284,39 @@ func setNumber(t *rapid.T, rdb *redis.Client, last int64) {
 
 func TestASupersededChangeIsNotedUntilALaterOneIsRecorded(t *testing.T) {
 	t.Parallel()
-	for name, connect := range backends() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			rdb, ctx := connect(t), t.Context()
-			l := New(rdb)
-			at := Position{Domain: "a.example.com", App: testApp}
-			noted := func() int64 {
-				t.Helper()
-				all, err := l.Superseded(ctx, testApp, "app2")
-				if err != nil || len(all) > 1 {
-					t.Fatalf("%+v, %v", all, err)
-				}
-				return all[at].Seq
+	onBackends(t, func(t *testing.T, l *Ledger, _ *redis.Client) {
+		ctx := t.Context()
+		at := Position{Domain: "a.example.com", App: testApp}
+		noted := func() int64 {
+			t.Helper()
+			all, err := l.Superseded(ctx, testApp, "app2")
+			if err != nil || len(all) > 1 {
+				t.Fatalf("%+v, %v", all, err)
 			}
-			note := func(seq int64) {
-				t.Helper()
-				if err := l.NoteSuperseded(ctx, removal("a.example.com", seq), listsync.HistoryEntry{At: start, State: tasks.Pending, Action: listsync.ActionRemove, Cause: tasks.Cause{Code: tasks.CauseSuperseded}, Actor: "anna"}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			note(first - 9)
-			if history, err := l.History(ctx, testApp, "a.example.com"); noted() != 0 || len(history) != 0 || err != nil {
-				t.Errorf("an unknown domain has %d noted and %+v, %v", noted(), history, err)
-			}
-			if _, err := l.Record(ctx, change("a.example.com", first), event("asked")); err != nil {
+			return all[at].Seq
+		}
+		note := func(seq int64) {
+			t.Helper()
+			if err := l.NoteSuperseded(ctx, removal("a.example.com", seq), listsync.HistoryEntry{At: start, State: tasks.Pending, Action: listsync.ActionRemove, Cause: tasks.Cause{Code: tasks.CauseSuperseded}, Actor: "anna"}); err != nil {
 				t.Fatal(err)
 			}
-			for _, seq := range []int64{first - 5, first - 9, first - 5} { // the second is older, the third repeats the first
-				note(seq)
-			}
-			history, err := l.History(ctx, testApp, "a.example.com")
-			if noted() != first-5 || len(history) != 2 || history[0].Code != tasks.CauseSuperseded || history[0].Actor != "anna" || err != nil {
-				t.Errorf("%d is noted, the history is %+v, %v", noted(), history, err)
-			}
-			if _, err := l.Record(ctx, change("a.example.com", first+1), event("asked")); err != nil || noted() != 0 {
-				t.Errorf("%d is noted, %v", noted(), err)
-			}
-		})
-	}
+		}
+		note(first - 9)
+		if history, err := l.History(ctx, testApp, "a.example.com"); noted() != 0 || len(history) != 0 || err != nil {
+			t.Errorf("an unknown domain has %d noted and %+v, %v", noted(), history, err)
+		}
+		if _, err := l.Record(ctx, change("a.example.com", first), event("asked")); err != nil {
+			t.Fatal(err)
+		}
+		for _, seq := range []int64{first - 5, first - 9, first - 5} { // the second is older, the third repeats the first
+			note(seq)
+		}
+		history, err := l.History(ctx, testApp, "a.example.com")
+		if noted() != first-5 || len(history) != 2 || history[0].Code != tasks.CauseSuperseded || history[0].Actor != "anna" || err != nil {
+			t.Errorf("%d is noted, the history is %+v, %v", noted(), history, err)
+		}
+		if _, err := l.Record(ctx, change("a.example.com", first+1), event("asked")); err != nil || noted() != 0 {
+			t.Errorf("%d is noted, %v", noted(), err)
+		}
+	})
 }

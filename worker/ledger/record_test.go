@@ -12,6 +12,7 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 
 	"pilotsync/worker/listsync"
 )
@@ -170,51 +171,46 @@ func TestRecordPutsAChangeIntoTheLedgerOnce(t *testing.T) {
 // stays. They wake the app once, and exactly one that isn't superseded starts the sync.
 func TestTheHighestOrderNumberWinsInAnyOrder(t *testing.T) {
 	t.Parallel()
-	for name, connect := range backends() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			const changes, domain = 64, "a.example.com"
-			rdb := connect(t)
-			l := New(rdb)
-			var starts atomic.Int64
-			var all sync.WaitGroup
-			for _, i := range rand.Perm(changes) {
-				all.Go(func() {
-					c := change(domain, first+int64(i))
-					c.Remove = i%2 == 0
-					r, err := l.Record(t.Context(), c, event("asked"))
-					if err != nil {
-						t.Error(err)
-					}
-					if r.Start && r.Wake != 1 {
-						t.Errorf("started wake %d, want 1", r.Wake)
-					}
-					if r.Start && !r.Superseded {
-						starts.Add(1)
-					}
-				})
-			}
-			all.Wait()
-			want := change(domain, first+changes-1)
-			snapshot, err := l.Snapshot(t.Context(), testApp)
-			if err != nil {
-				t.Fatal(err)
-			}
-			want.Version = encode(want)
-			if diff := cmp.Diff(map[string]listsync.Pending{domain: want}, snapshot.Pending); diff != "" {
-				t.Errorf("pending (-want +got):\n%s", diff)
-			}
-			if since := snapshot.WantedSince[domain]; since <= 0 || since > want.Seq {
-				t.Errorf("since is %d, the last addition's number is %d", since, want.Seq)
-			}
-			if got := rdb.HGet(t.Context(), key(testApp, "seqs"), domain).Val(); got != number(want.Seq) {
-				t.Errorf("the last order number is %s, want %d", got, want.Seq)
-			}
-			if n := starts.Load(); n != 1 {
-				t.Errorf("%d changes started a sync, want 1", n)
-			}
-		})
-	}
+	onBackends(t, func(t *testing.T, l *Ledger, rdb *redis.Client) {
+		const changes, domain = 64, "a.example.com"
+		var starts atomic.Int64
+		var all sync.WaitGroup
+		for _, i := range rand.Perm(changes) {
+			all.Go(func() {
+				c := change(domain, first+int64(i))
+				c.Remove = i%2 == 0
+				r, err := l.Record(t.Context(), c, event("asked"))
+				if err != nil {
+					t.Error(err)
+				}
+				if r.Start && r.Wake != 1 {
+					t.Errorf("started wake %d, want 1", r.Wake)
+				}
+				if r.Start && !r.Superseded {
+					starts.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		want := change(domain, first+changes-1)
+		snapshot, err := l.Snapshot(t.Context(), testApp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.Version = encode(want)
+		if diff := cmp.Diff(map[string]listsync.Pending{domain: want}, snapshot.Pending); diff != "" {
+			t.Errorf("pending (-want +got):\n%s", diff)
+		}
+		if since := snapshot.WantedSince[domain]; since <= 0 || since > want.Seq {
+			t.Errorf("since is %d, the last addition's number is %d", since, want.Seq)
+		}
+		if got := rdb.HGet(t.Context(), key(testApp, "seqs"), domain).Val(); got != number(want.Seq) {
+			t.Errorf("the last order number is %s, want %d", got, want.Seq)
+		}
+		if n := starts.Load(); n != 1 {
+			t.Errorf("%d changes started a sync, want 1", n)
+		}
+	})
 }
 
 // Redis Cluster runs a script only if all of its keys are in one slot.

@@ -3,6 +3,8 @@ package ledger
 import (
 	"testing"
 
+	"github.com/redis/go-redis/v9"
+
 	"pilotsync/tasks"
 	"pilotsync/worker/listsync"
 )
@@ -34,47 +36,43 @@ func TestOnlyAnotherOutcomeEndsASnooze(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for backend, connect := range backends() {
-				t.Run(backend, func(t *testing.T) {
-					t.Parallel()
-					rdb := connect(t)
-					l, ctx := New(rdb), t.Context()
-					verify := func(state tasks.State, code tasks.Code) View {
-						before, _, err := l.Domain(ctx, testApp, d)
-						if err != nil {
-							t.Fatal(err)
-						}
-						r := record(d, first)
-						r.State, r.Cause = state, tasks.Cause{Code: code}
-						if ok, err := l.CommitVerification(ctx, testApp, before.Record, r, listsync.HistoryEntry{At: start, State: state}); !ok || err != nil {
-							t.Fatalf("the verification isn't recorded: %t, %v", ok, err)
-						}
-						v, _, err := l.Domain(ctx, testApp, d)
-						if err != nil {
-							t.Fatal(err)
-						}
-						return v
-					}
-					seed(t, rdb, state{"domains": hash{d: encode(record(d, first))}, "seqs": hash{d: number(first)}})
-					v := verify(tasks.Failed, tasks.CauseDNSElsewhere)
-					if err := l.Snooze(ctx, v, Snooze{WontFix: c.wontFix, Note: "known", By: "ada", At: start}); err != nil {
+			onBackends(t, func(t *testing.T, l *Ledger, rdb *redis.Client) {
+				ctx := t.Context()
+				verify := func(state tasks.State, code tasks.Code) View {
+					before, _, err := l.Domain(ctx, testApp, d)
+					if err != nil {
 						t.Fatal(err)
 					}
-					for i, step := range c.steps {
-						s, err := l.SnoozeOf(ctx, verify(step.state, step.cause))
-						if err != nil || (s != nil) != step.holds {
-							t.Errorf("step %d, %s: the snooze is %v, %v; want it to hold: %t", i, step.state, s, err, step.holds)
-						}
-						apps, err := l.AppStates(ctx, testApp)
-						if err != nil || (apps[0].SnoozedCounts[step.state] == 1) != step.holds {
-							t.Errorf("step %d, %s: the app counts %v, %v; want it to hold: %t", i, step.state, apps[0].SnoozedCounts, err, step.holds)
-						}
+					r := record(d, first)
+					r.State, r.Cause = state, tasks.Cause{Code: code}
+					if ok, err := l.CommitVerification(ctx, testApp, before.Record, r, listsync.HistoryEntry{At: start, State: state}); !ok || err != nil {
+						t.Fatalf("the verification isn't recorded: %t, %v", ok, err)
 					}
-					if kept := rdb.HExists(ctx, key(testApp, "snoozed"), d).Val(); kept != c.kept {
-						t.Errorf("it is kept: %t, want %t", kept, c.kept)
+					v, _, err := l.Domain(ctx, testApp, d)
+					if err != nil {
+						t.Fatal(err)
 					}
-				})
-			}
+					return v
+				}
+				seed(t, rdb, state{"domains": hash{d: encode(record(d, first))}, "seqs": hash{d: number(first)}})
+				v := verify(tasks.Failed, tasks.CauseDNSElsewhere)
+				if err := l.Snooze(ctx, v, Snooze{WontFix: c.wontFix, Note: "known", By: "ada", At: start}); err != nil {
+					t.Fatal(err)
+				}
+				for i, step := range c.steps {
+					s, err := l.SnoozeOf(ctx, verify(step.state, step.cause))
+					if err != nil || (s != nil) != step.holds {
+						t.Errorf("step %d, %s: the snooze is %v, %v; want it to hold: %t", i, step.state, s, err, step.holds)
+					}
+					apps, err := l.AppStates(ctx, testApp)
+					if err != nil || (apps[0].SnoozedCounts[step.state] == 1) != step.holds {
+						t.Errorf("step %d, %s: the app counts %v, %v; want it to hold: %t", i, step.state, apps[0].SnoozedCounts, err, step.holds)
+					}
+				}
+				if kept := rdb.HExists(ctx, key(testApp, "snoozed"), d).Val(); kept != c.kept {
+					t.Errorf("it is kept: %t, want %t", kept, c.kept)
+				}
+			})
 		})
 	}
 }

@@ -51,30 +51,26 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 // runScripts runs the same cases against miniredis and a real Redis.
 func runScripts(t *testing.T, cases []script) {
 	t.Helper()
-	for name, connect := range backends() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			rdb := connect(t)
-			for _, c := range cases {
-				t.Run(c.name, func(t *testing.T) {
-					if err := rdb.FlushAll(t.Context()).Err(); err != nil {
-						t.Fatal(err)
-					}
-					seed(t, rdb, c.before)
-					if got := c.do(t.Context(), New(rdb)); got != c.want {
-						t.Errorf("got %q, want %q", got, c.want)
-					}
-					want := c.after
-					if want == nil {
-						want = c.before
-					}
-					if diff := cmp.Diff(want, dump(t, rdb)); diff != "" {
-						t.Errorf("Redis afterwards (-want +got):\n%s", diff)
-					}
-				})
-			}
-		})
-	}
+	onBackends(t, func(t *testing.T, _ *Ledger, rdb *redis.Client) {
+		for _, c := range cases {
+			t.Run(c.name, func(t *testing.T) {
+				if err := rdb.FlushAll(t.Context()).Err(); err != nil {
+					t.Fatal(err)
+				}
+				seed(t, rdb, c.before)
+				if got := c.do(t.Context(), New(rdb)); got != c.want {
+					t.Errorf("got %q, want %q", got, c.want)
+				}
+				want := c.after
+				if want == nil {
+					want = c.before
+				}
+				if diff := cmp.Diff(want, dump(t, rdb)); diff != "" {
+					t.Errorf("Redis afterwards (-want +got):\n%s", diff)
+				}
+			})
+		}
+	})
 }
 
 func backends() map[string]func(*testing.T) *redis.Client {
@@ -85,6 +81,18 @@ func backends() map[string]func(*testing.T) *redis.Client {
 			return client(t, server.Addr())
 		},
 		"redis-server": func(t *testing.T) *redis.Client { return client(t, redistest.New(t).Addr) },
+	}
+}
+
+// onBackends runs a test of a ledger on each of the backends, in parallel.
+func onBackends(t *testing.T, do func(t *testing.T, l *Ledger, rdb *redis.Client)) {
+	t.Helper()
+	for name, connect := range backends() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rdb := connect(t)
+			do(t, New(rdb), rdb)
+		})
 	}
 }
 

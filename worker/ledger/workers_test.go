@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
 )
 
 func TestWorkersAreThoseThatAnnouncedThemselvesRecently(t *testing.T) {
@@ -50,17 +51,13 @@ func TestWorkersAreThoseThatAnnouncedThemselvesRecently(t *testing.T) {
 
 func TestAnAnnouncementIsTheSameOnEveryServer(t *testing.T) {
 	t.Parallel()
-	for name, connect := range backends() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			l := New(connect(t))
-			if err := l.Announce(t.Context(), Worker{ID: "1", Name: "host/1", Apps: []string{"app1"}, DryRun: true}); err != nil {
-				t.Fatal(err)
-			}
-			got, err := l.Workers(t.Context())
-			if err != nil || len(got) != 1 || got[0].SeenAt.IsZero() || !got[0].DryRun || !cmp.Equal(got[0].Apps, []string{"app1"}) {
-				t.Errorf("got %+v, %v", got, err)
-			}
-		})
-	}
+	onBackends(t, func(t *testing.T, l *Ledger, _ *redis.Client) {
+		if err := l.Announce(t.Context(), Worker{ID: "1", Name: "host/1", Apps: []string{"app1"}, DryRun: true}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := l.Workers(t.Context())
+		if err != nil || len(got) != 1 || got[0].SeenAt.IsZero() || !got[0].DryRun || !cmp.Equal(got[0].Apps, []string{"app1"}) {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
 }
