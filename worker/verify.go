@@ -48,10 +48,10 @@ func (h *verifyHandler) handle(ctx context.Context, t *asynq.Task) error {
 		return err
 	}
 	leave, err := h.enter(ctx, v, client)
-	defer leave()
 	if err != nil {
 		return err
 	}
+	defer leave()
 	select {
 	case <-h.stopping:
 		return taskerr.RetryAfter(0, listsync.ErrYield)
@@ -79,8 +79,7 @@ func (h *verifyHandler) handle(ctx context.Context, t *asynq.Task) error {
 	return h.verifier.attempt(ctx, v, view.Record, clock)
 }
 
-// enter takes a slot of each group that the verification needs one of. The caller calls leave, also
-// after an error.
+// enter takes a slot of each group that the verification needs one of.
 func (h *verifyHandler) enter(ctx context.Context, v tasks.Verify, client *registry.Client) (leave func(), err error) {
 	served, limited := h.registry.Load(), client.Limiter.VerificationsLimited
 	type slot struct {
@@ -104,7 +103,8 @@ func (h *verifyHandler) enter(ctx context.Context, v tasks.Verify, client *regis
 	for _, slot := range needed {
 		leaveOne, err := slot.group.Enter(ctx, slot.key, slot.alone, limited)
 		if err != nil {
-			return leave, err
+			leave()
+			return nil, err
 		}
 		taken = append(taken, leaveOne)
 	}
