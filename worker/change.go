@@ -87,8 +87,8 @@ func (h *changeHandler) noteSuperseded(ctx context.Context, change listsync.Pend
 const unadmittedDelay = time.Minute
 
 // admit returns an error if the ledger doesn't take changes of an app: no worker serves it, and the
-// ledger has many such apps already. Then the change waits on the queue for a worker that serves its
-// app, and for a week at most.
+// ledger has many such apps already. Then the change waits on the queue for a worker that serves
+// its app, for a week at most.
 func (h *changeHandler) admit(ctx context.Context, app string) error {
 	if h.registry.Load().Clients[app] != nil {
 		return nil

@@ -104,8 +104,8 @@ func TestARecheckTakesFewCommands(t *testing.T) {
 	}
 }
 
-// The first pass reads each app by one command, and its summary, which readers then have, by another.
-// A pass without work reads none.
+// The first pass reads each app by one command, and its summary for readers by another. A pass
+// without work reads none.
 func TestAPassWithoutWorkIsTheSameForManyApps(t *testing.T) {
 	t.Parallel()
 	first, idle := map[int]int{}, map[int]int{}

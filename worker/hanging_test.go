@@ -12,7 +12,7 @@ import (
 	"pilotsync/worker/followup"
 )
 
-// Whoever maps domains can have name servers that never answer.
+// Any customer may map a domain whose name servers never answer.
 func TestHangingNamesDelayNoOtherDomain(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, app string }{{"of another app", "honest"}, {"of the same app", "hang0"}} {

@@ -38,8 +38,9 @@ const (
 	busyVerifySlots    = verifySlots * 3 / 4
 )
 
-// Names whose DNS doesn't answer. Those of the last check have slots of their own, since they come
-// last. Of the others some may be waited for; the rest end early, so that they don't fill the slots.
+// Bounds for names whose DNS doesn't answer. Names without an answer in their last check have few
+// slots of their own. Of the others a worker waits for some; the rest end early, so they don't fill
+// the slots.
 const (
 	unansweredSlots    = 16
 	unansweredAppSlots = 4

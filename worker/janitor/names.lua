@@ -1,9 +1,9 @@
--- Removes names of queues that no program of pilotsync has: those that are long or hold other than
+-- Removes names of queues that aren't pilotsync's: those that are long or have other characters than
 -- printable ASCII, and any beyond a number. Removes a bounded number of them.
 --
 -- KEYS     the set of names
--- ARGV     how many other names may stay, the longest name (bytes), how many are removed at most; then
---          pilotsync's own names
+-- ARGV     how many other names may stay, the longest name (bytes), how many are removed at most;
+--          then pilotsync's own names
 -- Returns  how many were removed, the beginning of one of them, and whether there are more (1 or 0)
 local set = KEYS[1]
 local most, longest, budget = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -20,7 +20,7 @@ end
 
 local others = redis.call('SCARD', set) - present
 while others > most and removed < budget do
-  -- Few at a time: a name can have a megabyte. Random ones, since any scan would begin anew.
+  -- Few at a time: a name can have a megabyte. Random ones: each scan would begin anew.
   for _, name in ipairs(redis.call('SPOP', set, math.min(10, others - most))) do
     if own[name] then
       redis.call('SADD', set, name)

@@ -131,18 +131,14 @@ func newQuarantined(queue, list, task, reason string, raw []byte, size int) Quar
 		Size: size, Raw: raw[:min(len(raw), rawLimit)]}
 }
 
-// put puts a message into the quarantine. It returns whether the message is new there, and
-// how many were dropped for it.
-func (q Quarantine) put(ctx context.Context, message Quarantined) (added bool, dropped int64, err error) {
+// put puts a message into the quarantine, unless it is there. It returns how many were dropped for it.
+func (q Quarantine) put(ctx context.Context, message Quarantined) (dropped int64, err error) {
 	line, err := json.Marshal(message)
 	if err != nil {
-		return false, 0, fmt.Errorf("encode for the quarantine: %w", err)
+		return 0, fmt.Errorf("encode for the quarantine: %w", err)
 	}
-	n, err := q.keep.Run(ctx, q.rdb, []string{orderKey, keptKey}, message.ID, line, q.limit).Int64Slice()
-	if err != nil || len(n) != 2 {
-		return false, 0, fmt.Errorf("put task %q of queue %s into quarantine (%v): %w", message.Task, message.Queue, n, err)
-	}
-	return n[0] == 1, n[1], nil
+	dropped, err = q.keep.Run(ctx, q.rdb, []string{orderKey, keptKey}, message.ID, line, q.limit).Int64()
+	return dropped, wrap(fmt.Sprintf("put task %q of queue %s into quarantine", message.Task, message.Queue), err)
 }
 
 // wrap is fmt.Errorf for an error that may be nil.

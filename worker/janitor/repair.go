@@ -106,8 +106,8 @@ func (j *Janitor) giveLease(ctx context.Context, queue, list string, e entry) er
 }
 
 // moveToQuarantine puts an entry into the quarantine and then removes it from the list, so a
-// crash in between loses nothing. If it isn't on the list any more, it stays in the quarantine: perhaps
-// another worker found it there and has removed it.
+// crash in between loses nothing. If it isn't on the list any more, it stays in the quarantine:
+// perhaps another worker found it there and has removed it.
 func (j *Janitor) moveToQuarantine(ctx context.Context, queue, list string, e entry, expected string, found message.Defect) error {
 	q := newQuarantined(queue, list, e.id, found.Reason, e.raw, e.size)
 	if err := j.keep(ctx, q); err != nil {
@@ -122,7 +122,7 @@ func (j *Janitor) moveToQuarantine(ctx context.Context, queue, list string, e en
 
 // keep puts a message into the quarantine, unless it is there.
 func (j *Janitor) keep(ctx context.Context, q Quarantined) error {
-	_, dropped, err := j.quarantine.put(ctx, q)
+	dropped, err := j.quarantine.put(ctx, q)
 	if dropped > 0 {
 		j.lines.Log(j.Log.WithField("dropped", dropped), logrus.ErrorLevel, "dropped",
 			fmt.Sprintf("the quarantine is full with %d messages; the oldest was dropped for a new one", j.quarantine.limit))

@@ -1,10 +1,10 @@
--- Scans the keys of one Redis server for those of tasks. Removes those of a queue of pilotsync whose
+-- Scans the keys of one Redis server for those of tasks. Removes those of pilotsync's queues whose
 -- id is too long to be loaded.
 --
--- ARGV     the cursor, how many keys to look at, the longest key and how much of an id to return (bytes);
---          then pilotsync's queues
--- Returns  the next cursor; the keys; and of each that was removed its queue, the beginning of its id
---          and the id's length
+-- ARGV     the cursor, how many keys to scan, the longest key, and how much of an id to return
+--          (both in bytes); then pilotsync's queues
+-- Returns  the next cursor; the keys; and of each that was removed its queue, the beginning of its
+--          id, and the id's length
 local longest, shown = tonumber(ARGV[3]), tonumber(ARGV[4])
 local own = {}
 for i = 5, #ARGV do

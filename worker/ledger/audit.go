@@ -16,8 +16,9 @@ import (
 )
 
 // The audit has the last requests for domains and apps. A worker adds a request when it records it,
-// so all producers are in it; what needs no worker adds itself. Its key is in the slot of the agenda. A request's order number is
-// its score, so that a task that runs again adds nothing.
+// so all producers are in it. Actions that need no worker are added by the program that does them.
+// Its key is in the slot of the agenda. A request's order number is its score, so that a task that
+// runs again adds nothing.
 const auditKey = "pilotsync:{agenda}:audit"
 
 // AuditKept is how many requests the audit has.

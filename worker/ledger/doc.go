@@ -88,12 +88,13 @@
 //	pilotsync:{agenda}:domains_complete
 //	                         string  when the former had all domains (ms); workers that don't know
 //	                                 the agenda may have added others since
-//	pilotsync:{agenda}:audit zset    the last requests for domains (JSON), by order number
+//	pilotsync:{agenda}:audit zset    the last requests for domains and apps (JSON), by order number
 //	pilotsync:{agenda}:bulk:ID
 //	                         string  which domains a user's action on many is about (JSON)
 //	pilotsync:{agenda}:check:ID
 //	                         hash    domains that are checked before they are added: the list and
-//	                                 each result (JSON), the text as typed, the last progress (ms), the end
+//	                                 each result (JSON), the text as typed, the last progress (ms),
+//	                                 the end
 //	pilotsync:{agenda}:sites zset    "DOMAIN APP" of each domain with a WordPress site, by the site's id: a hint, too
 //	pilotsync:{agenda}:sites_complete
 //	                         string  when both had all domains (ms)

@@ -84,8 +84,8 @@ local function emit(last_event, outbox, event)
   redis.call('ZREMRANGEBYSCORE', events, '-inf', integer(at - 3 * 24 * 3600 * 1000000))
 end
 
--- The codes of a domain that isn't known to work, sorted. The text of its record is searched, and not
--- decoded: JSON escapes quotes within its texts. View.Codes has the same rule.
+-- The codes of a domain that isn't known to work, sorted. The text of its record is searched, and
+-- not decoded: JSON escapes quotes within its texts. View.Codes has the same rule.
 local function codes_of(state, record)
   local codes, seen = {}, {}
   for code in string.gmatch(record, '"cause":"([^"\\]*)"') do
@@ -105,9 +105,10 @@ local function is_passing(state)
   return state == 'pending' or state == 'checking-dns' or state == 'checking-ssl-cert'
 end
 
--- Ends the snooze of a domain that got another state or causes. States that pass, such as those
--- of a check, end none of a settled one: the check may find the same again. One that won't be fixed
--- ends only when the domain works, or is removed. Its key is in the slot of the others.
+-- Ends the snooze of a domain that got another state or causes. A state that passes, such as that
+-- of a running check, doesn't end the snooze of a settled domain: the check may find the same again.
+-- One that won't be fixed ends only when the domain works, or is removed. Its key is in the slot of
+-- the others.
 local function end_snooze(shown, domain, state)
   local prefix = string.sub(shown, 1, -6)
   local text = redis.call('HGET', prefix .. 'snoozed', domain)

@@ -1,7 +1,8 @@
 -- Records one change and sets the app's wake. From then on the change doesn't need its task.
--- Returns {"recorded"|"again"|"superseded", wake, "start" or "", "site" or ""}. "start": a sync task
--- for this wake must be enqueued. "site": the index of sites may have the site of a change that this
--- one, without a site, replaced. Or {"unissued", the greatest number that may have been issued, "", ""}.
+-- Returns {"recorded"|"again"|"superseded", wake, "start" or "", "site" or ""}. "start": a sync
+-- task for this wake must be enqueued. "site": the index may have the site of a pending change that
+-- this one replaced, and this one has none.
+-- Or {"unissued", the greatest number that may have been issued, "", ""}.
 local seqs, pending, since, sync, log = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local index, latest, waiting, shown = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local newest_key, superseded, counter = KEYS[10], KEYS[11], KEYS[12]
@@ -33,8 +34,8 @@ else
   if tonumber(seq) > newest then
     redis.call('SET', newest_key, seq)
   end
-  -- Later requests get greater numbers, whatever this one is. Without a last number, producers go on
-  -- from the newest one.
+  -- Later requests get greater numbers, whatever this one is. Without a last number, producers
+  -- continue from the newest one.
   if last_issued > 0 and tonumber(seq) > last_issued then
     redis.call('SET', counter, seq)
   end

@@ -29,8 +29,8 @@ var (
 )
 
 // Snooze says that a domain's trouble is known, and needs no attention now. It ends when the
-// domain settles with another state or causes, and at its time. One that won't be fixed ends when the
-// domain is done. Scripts remove what a change of state ends; see end_snooze in prelude.lua.
+// domain settles with another state or causes, and at its time. One that won't be fixed ends when
+// the domain is done. Scripts remove what a change of state ends; see end_snooze in prelude.lua.
 type Snooze struct {
 	State tasks.State `json:"state"` // of the domain when it was snoozed
 	Codes string      `json:"codes"` // its causes then, sorted, with spaces between them

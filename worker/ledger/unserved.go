@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	// MaxUnserved is how many apps that no worker serves the ledger takes changes of. Whoever may
-	// enqueue can invent apps, and each has keys, and a place in what readers read.
+	// MaxUnserved is how many apps that no worker serves the ledger takes changes of. Any producer
+	// can invent apps, and each has keys of its own, which all readers of apps read.
 	MaxUnserved = 500
-	// UnservedShown is how many of them readers show, with the number of the others.
+	// UnservedShown is how many of them pages and commands show, with the number of the others.
 	UnservedShown = 20
 )
 
@@ -34,8 +34,8 @@ func (a App) waitsForWorker() bool {
 	return true
 }
 
-// Unserved are apps with changes that no live worker serves, and none has ever served. The changes
-// wait for a worker: of a new app whose worker isn't started yet, a mistyped one, or an invented one.
+// Unserved are apps with changes that no worker serves or has ever served. Each is a new app whose
+// worker isn't started yet, a mistyped one, or an invented one.
 type Unserved struct {
 	Count   int   // apps
 	Changes int   // that wait for them

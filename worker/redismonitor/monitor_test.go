@@ -101,7 +101,7 @@ func TestAMonitorThatNoLongerTurnsHangs(t *testing.T) {
 	}
 }
 
-func TestLinesOfAsynqThatNeedNobodyAreForDebugging(t *testing.T) {
+func TestLinesOfAsynqThatNeedNoActionAreForDebugging(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]bool{
 		"Retry exhausted for task id=1": true,

@@ -212,7 +212,7 @@ func (c *Client) SyncReadyAgain(ctx context.Context, app string) error {
 	return notReady(app, wait, err)
 }
 
-// MayTrySync does the same as SyncReady without asking Redis: another app of the account may be first.
+// MayTrySync is [Client.SyncReady] without asking Redis: another app of the account may be first.
 func (c *Client) MayTrySync(app string, urgent bool) error {
 	return notReady(app, c.Limiter.SyncDelay(app, urgent), nil)
 }
