@@ -134,7 +134,7 @@ func (f *fixture) historyMemory(ctx context.Context, app string) (float64, error
 // five attempts fail, first for DNS, then for the certificate; rechecks follow, mostly with
 // success. All of it is repeated until the history drops its oldest entries.
 func fillLedger(ctx context.Context, l *ledger.Ledger, app string) error {
-	now := time.Now().UTC()
+	now := time.Now().UTC().Truncate(time.Microsecond) // as the clock of Redis
 	const workerID = "worker-7d9f8b6c5-x2x9q/1"
 	for i := range perApp {
 		domain := fmt.Sprintf("shop%03d-%s.example.com", i, app)
