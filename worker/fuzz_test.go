@@ -25,18 +25,6 @@ type planted struct {
 	msg             []byte
 }
 
-// encodeTask encodes a task's message, with number for its limits: 5 retry, 6 retried, 8 timeout,
-// 9 deadline, 12 retention, 13 completed at.
-func encodeTask(kind, id, queue string, payload []byte, number int64) (b []byte) {
-	for i, value := range [][]byte{[]byte(kind), payload, []byte(id), []byte(queue)} {
-		b = protowire.AppendBytes(protowire.AppendTag(b, protowire.Number(i+1), protowire.BytesType), value)
-	}
-	for _, field := range []protowire.Number{5, 6, 8, 9, 12, 13} {
-		b = protowire.AppendVarint(protowire.AppendTag(b, field, protowire.VarintType), uint64(number))
-	}
-	return b
-}
-
 // Whatever a producer puts on a queue, workers go on and lose nothing. Input that isn't raw
 // becomes the payload of a message, which gets further.
 func FuzzWhateverIsOnAQueueTheWorkerGoesOn(f *testing.F) {
@@ -65,7 +53,11 @@ func FuzzWhateverIsOnAQueueTheWorkerGoesOn(f *testing.F) {
 	f.Fuzz(func(t *testing.T, queue, list uint8, kind, id, state string, payload []byte, number int64, raw bool) {
 		p := planted{queue: queues[int(queue)%len(queues)], list: lists[int(list)%len(lists)], id: id, msg: payload}
 		if !raw {
-			p.msg = encodeTask(kind, id, p.queue, payload, number)
+			fields := map[protowire.Number]int64{}
+			for _, field := range []protowire.Number{5, 6, 8, 9, 12, 13} { // all that are integers
+				fields[field] = number
+			}
+			p.msg = harness.Message(kind, id, p.queue, payload, fields)
 		}
 		goesOn(t, server.Addr, p, kind, state, number)
 	})

@@ -13,7 +13,7 @@ import (
 	"pilotsync/test/harness"
 )
 
-// Whoever maps domains can have name servers that never answer.
+// Any customer may map a domain whose name servers never answer.
 func TestHangingNameServersDelayNoHonestDomain(t *testing.T) {
 	t.Parallel()
 	const apps, each, warm = 4, 250, 100

@@ -88,21 +88,8 @@ func TestAReboundNameReadsNothing(t *testing.T) {
 	page := f.address()
 	worker := f.worker("PILOTSYNC_LISTEN=" + page)
 	get := func(address, path, host string) (int, string) {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Host, req.Close = host, true
-		res, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer res.Body.Close()
-		body, err := io.ReadAll(res.Body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return res.StatusCode, string(body)
+		s := &served{t: t, page: address}
+		return s.ask(t.Context(), "viewer", http.MethodGet, path, func(r *http.Request) { r.Host = host })
 	}
 	for address, paths := range map[string][]string{worker.health: {"/metrics", "/healthz", "/readyz"}, "http://" + page: {"/", "/domains", "/live", "/asynqmon/api/queues"}} {
 		for _, path := range paths {

@@ -78,7 +78,7 @@ func TestTheDashboardsUserCannotMakeUpEvents(t *testing.T) {
 	for i, e := range forged {
 		e.AppID = "app1"
 		id := fmt.Sprintf("event:app1:%d", i)
-		plant(t.Context(), page, tasks.QueueEvents, id, message(tasks.TypeEventDeliver, id, tasks.QueueEvents, tasks.Encode(e), nil))
+		plant(t.Context(), page, tasks.QueueEvents, id, harness.Message(tasks.TypeEventDeliver, id, tasks.QueueEvents, tasks.Encode(e), nil))
 	}
 	harness.AwaitTrue(t, "the forged events ended", func() bool {
 		for i := range forged {

@@ -5,7 +5,6 @@ package adversary
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,19 +25,6 @@ import (
 // The attacks of this file put something on a queue. What users.acl refuses to php comes with the
 // rights of admin: an ACL file of an earlier release, or another program, lets it in.
 
-// message encodes a task's message with integer fields by their numbers: 5 retry, 8 timeout, 9
-// deadline.
-func message(kind, id, queue string, payload []byte, fields map[protowire.Number]int64) []byte {
-	var b []byte
-	for number, value := range map[protowire.Number][]byte{1: []byte(kind), 2: payload, 3: []byte(id), 4: []byte(queue)} {
-		b = protowire.AppendBytes(protowire.AppendTag(b, number, protowire.BytesType), value)
-	}
-	for _, number := range slices.Sorted(maps.Keys(fields)) {
-		b = protowire.AppendVarint(protowire.AppendTag(b, number, protowire.VarintType), uint64(fields[number]))
-	}
-	return b
-}
-
 // plant puts a task on a queue in the order of its commands, without a script.
 func plant(ctx context.Context, p redis.Cmdable, queue, id string, msg any) {
 	p.HSet(ctx, "asynq:{"+queue+"}:t:"+id, "msg", msg, "state", "pending", "pending_since", time.Now().UnixNano())
@@ -52,7 +38,7 @@ func (f *fixture) waiting(queue string) (n int64) {
 	return f.admin.LLen(ctx, prefix+"pending").Val() + f.admin.LLen(ctx, prefix+"active").Val() + f.admin.ZCard(ctx, prefix+"retry").Val()
 }
 
-// awaitQuarantined waits until the quarantine has something for a reason, and returns how many.
+// awaitQuarantined waits until the quarantine has n messages for a reason.
 func (f *fixture) awaitQuarantined(why string, n int) {
 	f.t.Helper()
 	quarantine := janitor.NewQuarantine(f.as("worker"))
@@ -166,7 +152,7 @@ func TestTasksThatCannotSucceedEndInTheArchive(t *testing.T) {
 	if _, err := f.as("php").Pipelined(t.Context(), func(p redis.Pipeliner) error {
 		for i := range n {
 			id := fmt.Sprintf("change:app1:bad%d.example.com:1", i)
-			plant(t.Context(), p, tasks.QueueDomains, id, message(tasks.TypeDomainAdd, id, tasks.QueueDomains, change("no domain", "1"), oddLimits(i)))
+			plant(t.Context(), p, tasks.QueueDomains, id, harness.Message(tasks.TypeDomainAdd, id, tasks.QueueDomains, change("no domain", "1"), oddLimits(i)))
 		}
 		return nil
 	}); err != nil {
@@ -175,10 +161,7 @@ func TestTasksThatCannotSucceedEndInTheArchive(t *testing.T) {
 	harness.AwaitTrue(t, "all are archived", func() bool {
 		return f.waiting(tasks.QueueDomains) == 0 && f.admin.ZCard(t.Context(), "asynq:{domains}:archived").Val() == n
 	})
-	// Each is taken once, which takes some 24 commands, most of them within scripts.
-	if each := float64(f.commands()-commands) / n; each > 60 {
-		t.Errorf("Redis executed %.1f commands for each", each)
-	}
+	f.requireCheap(n, commands)
 	f.requireService()
 	if lines := strings.Count(worker.Written(), "\n"); lines > 500 {
 		t.Errorf("the worker logged %d lines", lines)
@@ -195,7 +178,7 @@ func TestAProducersLimitsAreNotAWorkers(t *testing.T) {
 	for i := range n {
 		domain, seq := fmt.Sprintf("odd%d.example.com", i), strconv.FormatInt(time.Now().UnixMicro(), 10)
 		id := "change:app1:" + domain + ":" + seq
-		plant(t.Context(), f.as("php"), tasks.QueueDomains, id, message(tasks.TypeDomainAdd, id, tasks.QueueDomains, change(domain, seq), oddLimits(i)))
+		plant(t.Context(), f.as("php"), tasks.QueueDomains, id, harness.Message(tasks.TypeDomainAdd, id, tasks.QueueDomains, change(domain, seq), oddLimits(i)))
 	}
 	harness.AwaitTrue(t, "all are listed", func() bool { return len(f.sim.List("app1")) >= 2*n }) // with their www form
 	if left := f.waiting(tasks.QueueDomains); left > 0 {
@@ -204,7 +187,8 @@ func TestAProducersLimitsAreNotAWorkers(t *testing.T) {
 	f.requireService()
 }
 
-// oddLimits are those of message: a retry limit of a billion, with a deadline or a timeout.
+// oddLimits are fields of [harness.Message]: a retry limit of a billion, or one below 0, with a
+// deadline or a timeout.
 func oddLimits(i int) map[protowire.Number]int64 {
 	return []map[protowire.Number]int64{{5: 1 << 30, 9: 1}, {5: 1 << 30, 8: -3600}, {5: -1, 8: 1 << 40}, {5: 1 << 31, 9: -1 << 40}}[i%4]
 }
@@ -219,6 +203,15 @@ func (f *fixture) commands() (n int) {
 	}
 	f.t.Fatal("Redis doesn't count its commands")
 	return 0
+}
+
+// requireCheap fails if Redis executed more than 60 commands for each of n tasks since the number of
+// its commands was before. A task that is taken once takes some 24, most of them within scripts.
+func (f *fixture) requireCheap(n, before int) {
+	f.t.Helper()
+	if each := float64(f.commands()-before) / float64(n); each > 60 {
+		f.t.Errorf("Redis executed %.1f commands for each task", each)
+	}
 }
 
 // They made 4.3 MB of metrics for ever.

@@ -50,7 +50,7 @@ func TestAViewerCannotHaveAsynqmonLoadEverything(t *testing.T) {
 	const large, n = 900_000, 300
 	for i := range n {
 		id := fmt.Sprintf("large%03d", i)
-		msg := message("large", id, "lists", make([]byte, large), nil)
+		msg := harness.Message("large", id, "lists", make([]byte, large), nil)
 		pipe := f.admin.Pipeline()
 		pipe.HSet(t.Context(), "asynq:{lists}:t:"+id, "msg", msg, "state", "archived")
 		pipe.Do(t.Context(), "ZADD", "asynq:{lists}:archived", time.Now().Unix(), id)
