@@ -99,7 +99,7 @@ func measureBurst(ctx context.Context, b *bench) (rows []row, err error) {
 // burst enqueues n names for an app without any. It returns the time until all were listed, and the
 // number of list writes.
 func (f *fixture) burst(ctx context.Context, app string, n int) (time.Duration, int, error) {
-	requested := names("burst", n)
+	requested := names(app+"-burst", n)
 	began := time.Now()
 	if err := f.enqueue(ctx, app, requested...); err != nil {
 		return 0, 0, err

@@ -38,7 +38,7 @@ type kind int
 const (
 	alone  kind = iota // its times depend on the machine
 	waits              // it mostly waits, and -quick's wide margins cover its times
-	counts             // it counts things or bytes, independent of other work
+	counts             // it counts things or bytes, or waits so long that other work matters little
 	speed              // like alone, and its goals are absolute times: a busy machine misses them, so -quick leaves it out
 )
 

@@ -94,7 +94,7 @@ func (f *fixture) neighbours(ctx context.Context, app func() string, took []time
 			if err := sleep(ctx, neighboursPeriod*time.Duration(i)/neighbours); err != nil {
 				return err
 			}
-			requested, began := names("single", 1), time.Now()
+			requested, began := names(id+"-single", 1), time.Now() // no two apps share a name
 			if err := f.enqueue(ctx, id, requested...); err != nil {
 				return err
 			}

@@ -8,7 +8,7 @@ func scaleMeasures() []measure {
 		{"readers", "What readers cost: scrapes, dashboard, command line", readers, counts},
 		{"search", "Searches of the dashboard among 50,000 domains", search, counts},
 		{"firststart", "A worker's first start with many apps", firstStart, counts},
-		{"takeover", "Work of a killed worker, with many apps", takeover, waits},
+		{"takeover", "Work of a killed worker, with many apps", takeover, counts},
 		{"leftovers", "What removed domains and finished tasks cost", leftovers, counts},
 		{"fairness", "One app's work beside another's backlog", fairness, waits},
 		{"reload", "Reloading the configuration, against the number of apps", reload, alone},
