@@ -111,7 +111,12 @@ func (c *appsShowCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		if err != nil {
 			return err
 		}
-		shown, unserved, err := c.read(ctx, db.ledger, known)
+		live, err := liveWorkers(ctx, db.ledger)
+		if err != nil {
+			return err
+		}
+		known = append(known, served(live)...)
+		shown, unserved, err := c.read(ctx, db.ledger, known, live)
 		if err != nil {
 			return err
 		}
@@ -142,17 +147,18 @@ func unknownApps(apps []string) error {
 	return fmt.Errorf("not known: %s (no worker has taken such an app's change yet)", strings.Join(apps, ", "))
 }
 
-// read returns those of the apps asked for that are known. For a table, unserved apps that weren't
-// asked for are few.
-func (c *appsShowCmd) read(ctx context.Context, l *ledger.Ledger, known []string) (shown []appStatus, unserved ledger.Unserved, err error) {
+// read returns those of the apps asked for that are known: those of the ledger, and those that a
+// live worker serves. For a table, unserved apps that weren't asked for are few.
+func (c *appsShowCmd) read(ctx context.Context, l *ledger.Ledger, known []string, live []ledger.Worker) (shown []appStatus, unserved ledger.Unserved, err error) {
 	states, err := l.AppStates(ctx, c.Apps...)
-	if err == nil && len(c.Apps) == 0 {
-		states, unserved, err = splitUnserved(ctx, l, states, c.JSON)
-	}
 	if err != nil {
 		return nil, unserved, err
 	}
-	states = slices.DeleteFunc(states, func(app ledger.App) bool { _, ok := slices.BinarySearch(known, app.ID); return !ok })
+	if len(c.Apps) == 0 {
+		states, unserved = splitUnserved(ledger.AddServed(states, live), live, c.JSON)
+	} else {
+		states = slices.DeleteFunc(states, func(app ledger.App) bool { return !slices.Contains(known, app.ID) })
+	}
 	var wrote []string
 	for _, app := range states {
 		shown = append(shown, appStatusOf(app))

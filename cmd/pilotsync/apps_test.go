@@ -123,6 +123,31 @@ func TestAppsReportsAnUnknownApp(t *testing.T) {
 	}
 }
 
+// An app of a worker's settings has no ledger before its first change.
+func TestAppsOfLiveWorkersAreShownBeforeTheirFirstChange(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	newLedgerFixture(t, mini.Addr()).settle("app2", listsync.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
+	liveWorker(t, mini.Addr(), "app1", "app2", "app3")
+	for args, want := range map[string]string{"apps": "app1 app2 app3", "apps app3 app2": "app2 app3"} {
+		got := command(t, env, "", append(strings.Fields(args), "--json")...)
+		var shown []appStatus
+		if err := json.Unmarshal([]byte(got.out), &shown); err != nil || got.code != exitDone {
+			t.Fatalf("%s: %+v, %v", args, got, err)
+		}
+		var ids []string
+		for _, app := range shown {
+			ids = append(ids, app.ID)
+		}
+		if strings.Join(ids, " ") != want {
+			t.Errorf("%s shows %q, want %q", args, ids, want)
+		}
+	}
+	if got := command(t, env, "", "apps"); got.code != exitDone || !strings.Contains(got.out, "\napp3  -") {
+		t.Errorf("the table: %+v", got)
+	}
+}
+
 // The table comes from summaries; only JSON has the names of the last writes.
 func TestAppsReadsSummaries(t *testing.T) {
 	t.Parallel()

@@ -52,21 +52,27 @@ func checkServed(ctx context.Context, s *terminal.Streams, l *ledger.Ledger, app
 	return nil
 }
 
-// splitUnserved returns the apps without most of the unserved ones, which anyone who may enqueue can
-// invent. With all they stay.
-func splitUnserved(ctx context.Context, l *ledger.Ledger, apps []ledger.App, all bool) ([]ledger.App, ledger.Unserved, error) {
+// liveWorkers returns no workers if Redis's user may not read what they serve.
+func liveWorkers(ctx context.Context, l *ledger.Ledger) ([]ledger.Worker, error) {
 	live, err := l.Workers(ctx)
-	if err != nil && !redis.HasErrorPrefix(err, "NOPERM") {
-		return nil, ledger.Unserved{}, err
+	if redis.HasErrorPrefix(err, "NOPERM") {
+		return nil, nil
 	}
-	served, others := ledger.SplitUnserved(apps, live)
+	return live, err
+}
+
+// splitUnserved returns the apps, sorted by id, without most of the unserved ones, which anyone who
+// may enqueue can invent. With all they stay.
+func splitUnserved(apps []ledger.App, live []ledger.Worker, all bool) ([]ledger.App, ledger.Unserved) {
+	shown, others := ledger.SplitUnserved(apps, live)
 	unserved := ledger.NewUnserved(others)
 	if all {
-		return apps, unserved, nil
+		shown = append(shown, others...)
+	} else {
+		shown = append(shown, unserved.Shown...)
 	}
-	served = append(served, unserved.Shown...)
-	slices.SortFunc(served, func(a, b ledger.App) int { return strings.Compare(a.ID, b.ID) })
-	return served, unserved, nil
+	slices.SortFunc(shown, func(a, b ledger.App) int { return strings.Compare(a.ID, b.ID) })
+	return shown, unserved
 }
 
 // noteUnserved says how many unserved apps aren't shown.

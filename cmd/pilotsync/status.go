@@ -153,9 +153,11 @@ func (c *statusCmd) all(ctx context.Context, l *ledger.Ledger, found *foundDomai
 		return nil, nil, err
 	}
 	if len(c.App) == 0 {
-		if states, found.unserved, err = splitUnserved(ctx, l, states, c.JSON); err != nil {
+		live, err := liveWorkers(ctx, l)
+		if err != nil {
 			return nil, nil, err
 		}
+		states, found.unserved = splitUnserved(states, live, c.JSON)
 	}
 	for _, app := range states {
 		apps = append(apps, app.ID)

@@ -115,6 +115,9 @@ func TestAppsOfLiveWorkersHaveAPageBeforeTheirFirstChange(t *testing.T) {
 	if at("3 apps") < 0 || at(`"/apps/invented"`) < 0 || at(`"/apps/app5"`) < at(`"/apps/app1"`) || at(`"/apps/app1"`) < at(`"/apps/invented"`) {
 		t.Errorf("an app is missing, or one without trouble comes before one in trouble:\n%s", page)
 	}
+	if overview := sendRequest(h, "GET", "/", nil).Body.String(); !strings.Contains(overview, `<a href="/apps/app5">app5</a>`) {
+		t.Errorf("the overview lacks it:\n%s", overview)
+	}
 	for _, want := range []string{"no sync yet", `action="/apps/app5/check"`} {
 		checkAnswer(t, sendRequest(h, "GET", "/apps/app5", nil), 200, want)
 	}

@@ -117,7 +117,7 @@ func (p *pageServer) overview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	apps, unserved := ledger.SplitUnserved(apps, live)
-	o := summarize(apps)
+	o := summarize(ledger.AddServed(apps, live))
 	o.Unserved = ledger.NewUnserved(unserved)
 	o.Unserved.Shown = o.Unserved.Shown[:min(len(o.Unserved.Shown), maxNotices)]
 	o.Latest = latest

@@ -35,10 +35,11 @@ func StateColor(state string) Color {
 	return ""
 }
 
-// StateCounts lists the number of domains in each state: "3 Checking DNS, 20 Done".
+// StateCounts lists the number of domains in each state, those that most need a person first:
+// "3 DNS failed, 20 Done".
 func StateCounts(counts map[tasks.State]int) string {
 	var all []string
-	for _, state := range tasks.States() {
+	for _, state := range tasks.StatesByUrgency() {
 		if n := counts[state]; n > 0 {
 			all = append(all, fmt.Sprintf("%d %s", n, state.Name()))
 		}
