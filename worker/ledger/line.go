@@ -58,11 +58,10 @@ var partReplacers = sync.OnceValues(func() (shorten, restore *strings.Replacer) 
 // lineCodec writes and reads the lines of one domain's history.
 type lineCodec struct {
 	app, domain string
-	old         oldLineReader
 }
 
 func newLineCodec(app, domain string) *lineCodec {
-	return &lineCodec{app: app, domain: domain, old: oldLineReader{dictionary: lineDictionary(app, domain)}}
+	return &lineCodec{app: app, domain: domain}
 }
 
 // lineCause is a cause in a line, without the parameters that the reader knows. checks are the
@@ -152,11 +151,8 @@ func (l *lineCodec) restore(c lineCause, name string) tasks.Cause {
 }
 
 func (l *lineCodec) decode(line string) (listsync.HistoryEntry, error) {
-	switch {
-	case line == "" || line[0] == 0 || line[0] >= ' ':
+	if line == "" || line[0] == 0 || line[0] >= ' ' {
 		return decodeFirstRelease(line)
-	case line[0] == oldLineForm:
-		return l.old.decode(line)
 	}
 	rest := strings.NewReader(line[1:])
 	at, err := binary.ReadVarint(rest)
@@ -253,7 +249,7 @@ func decodeFirstRelease(line string) (listsync.HistoryEntry, error) {
 	}
 	e := listsync.HistoryEntry{At: old.At, State: old.State, Reason: old.Reason, Attempt: old.Attempt, Actor: old.Actor, AutoSSL: old.AutoSSL}
 	for _, c := range old.Checks {
-		e.Checks = append(e.Checks, oldCheck(c.Name, c.DNS, c.TLS))
+		e.Checks = append(e.Checks, listsync.NameResult{Name: c.Name, Result: strings.TrimSuffix(c.DNS+"; "+c.TLS, "; ")})
 	}
 	return e, nil
 }

