@@ -24,7 +24,7 @@ func (s taskState) delayed() bool {
 	return s.is(asynq.TaskStateScheduled) || s.is(asynq.TaskStateRetry)
 }
 
-// active reports whether a worker took the task. It may have died since, see [taskStates.running].
+// active reports whether a worker took the task. It may have died since, see [taskStates.lost].
 func (s taskState) active() bool { return s.is(asynq.TaskStateActive) }
 
 func (s taskState) is(state asynq.TaskState) bool { return string(s) == state.String() }
@@ -58,42 +58,45 @@ func (t taskStates) all(ctx context.Context, queue string, ids []string) ([]task
 			return nil
 		})
 		for i, reply := range replies {
-			switch err := reply.Err(); {
-			case err == nil:
-				states = append(states, taskState(reply.Val()))
-			case errors.Is(err, redis.Nil), redis.HasErrorPrefix(err, "WRONGTYPE"): // the janitor removes such a key
-				states = append(states, gone)
-			default:
-				return nil, fmt.Errorf("look up task %s: %w", some[i], err)
+			state, err := stateOf(some[i], reply)
+			if err != nil {
+				return nil, err
 			}
+			states = append(states, state)
 		}
 	}
 	return states, nil
 }
 
-// running reports whether a live worker processes an active task. A live worker renews asynq's
-// lease of the task. now is by Redis's clock.
-func (t taskStates) running(ctx context.Context, queue, id string, now time.Time) (bool, error) {
-	ends, err := t.rdb.ZScore(ctx, "asynq:{"+queue+"}:lease", id).Result()
-	if errors.Is(err, redis.Nil) {
-		return false, nil
+func stateOf(id string, field *redis.StringCmd) (taskState, error) {
+	switch err := field.Err(); {
+	case err == nil:
+		return taskState(field.Val()), nil
+	case errors.Is(err, redis.Nil), redis.HasErrorPrefix(err, "WRONGTYPE"): // the janitor removes such a key
+		return gone, nil
+	default:
+		return "", fmt.Errorf("look up task %s: %w", id, err)
 	}
-	if err != nil {
-		return false, fmt.Errorf("look up the lease of task %s: %w", id, err)
-	}
-	return ends >= float64(now.Unix()), nil
 }
 
 // lost reports whether asynq won't run a task, with its state: it is gone, it has ended, or its
-// worker died with it. The lease is read first: a task that ends meanwhile isn't active any more.
+// worker died with it. A live worker renews asynq's lease of its task. State and lease are read at
+// one moment: between two reads a task could begin or end. now is by Redis's clock.
 func (t taskStates) lost(ctx context.Context, queue, id string, now time.Time) (bool, taskState, error) {
-	running, err := t.running(ctx, queue, id, now)
-	if err != nil {
-		return false, "", err
+	prefix := "asynq:{" + queue + "}:"
+	var field *redis.StringCmd
+	var lease *redis.FloatCmd
+	_, _ = t.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error { // each reply has its error
+		field, lease = p.HGet(ctx, prefix+"t:"+id, "state"), p.ZScore(ctx, prefix+"lease", id)
+		return nil
+	})
+	state, err := stateOf(id, field)
+	if err != nil || !state.active() {
+		return err == nil && !state.waiting(), state, err
 	}
-	state, err := t.get(ctx, queue, id)
-	if err != nil || state.waiting() {
-		return false, state, err
+	ends, err := lease.Result()
+	if err != nil && !errors.Is(err, redis.Nil) {
+		return false, state, fmt.Errorf("look up the lease of task %s: %w", id, err)
 	}
-	return !state.active() || !running, state, nil
+	return ends < float64(now.Unix()), state, nil
 }
