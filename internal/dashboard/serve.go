@@ -20,6 +20,9 @@ const (
 	probeLimit    = 10 * time.Second // of ServedAt; long enough for a busy machine
 )
 
+// maxHeader bounds a request's header in bytes. Senders without a login have it in memory, too.
+const maxHeader = 16 << 10
+
 // serverName is the header Server of every response, with or without a login. ServedAt
 // recognises a pilotsync by it.
 const serverName = "pilotsync"
@@ -47,7 +50,7 @@ type serveContextKey struct{}
 
 // Serve serves h on listener until ctx ends, and closes listener. Running requests then
 // have up to three seconds to finish, and Serve returns nil. The live stream has no time
-// limits and ends with ctx.
+// limits and ends with ctx. Connections and the size of headers are bounded.
 func Serve(ctx context.Context, listener net.Listener, h http.Handler, errs *log.Logger) error {
 	server := &http.Server{
 		Handler: h, ErrorLog: errs,
@@ -55,9 +58,10 @@ func Serve(ctx context.Context, listener net.Listener, h http.Handler, errs *log
 			return context.WithValue(context.Background(), serveContextKey{}, ctx)
 		},
 		ReadHeaderTimeout: headerLimit, ReadTimeout: requestLimit, WriteTimeout: writeLimit, IdleTimeout: idleLimit,
+		MaxHeaderBytes: maxHeader,
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }() // waited for below
+	go func() { ended <- server.Serve(newBoundedListener(listener, errs)) }() // waited for below
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve the dashboard on %s: %w", listener.Addr(), err)

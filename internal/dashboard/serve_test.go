@@ -103,6 +103,64 @@ func TestServeReturnsTheListenersError(t *testing.T) {
 	}
 }
 
+// dial opens a connection to a server from one of the machine's loopback addresses.
+func dial(t *testing.T, url string, from net.IP) net.Conn {
+	t.Helper()
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: from}}
+	conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+func TestASendersConnectionsLeaveSomeToOthers(t *testing.T) {
+	t.Parallel()
+	url, _, _ := startServing(t, newTestDashboard(t, nil).Handler())
+	for range maxConnectionsEach {
+		dial(t, url, net.IPv4(127, 0, 0, 1))
+	}
+	request := func(conn net.Conn) string {
+		_, _ = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+		response, _ := io.ReadAll(conn) // an error means that the server closed it
+		return string(response)
+	}
+	if got := request(dial(t, url, net.IPv4(127, 0, 0, 1))); got != "" {
+		t.Errorf("connection %d of a sender is answered %q", maxConnectionsEach+1, got)
+	}
+	other := dial(t, url, net.IPv4(127, 0, 0, 2))
+	for range maxConnections - maxConnectionsEach - 1 {
+		dial(t, url, net.IPv4(127, 0, 0, 2))
+	}
+	if got := request(dial(t, url, net.IPv4(127, 0, 0, 3))); got != "" {
+		t.Errorf("connection %d is answered %q", maxConnections+1, got)
+	}
+	if got := request(other); !strings.HasPrefix(got, "HTTP/1.1 200 ") {
+		t.Errorf("another sender is answered %q", got)
+	}
+}
+
+func TestAHeadersSizeIsBounded(t *testing.T) {
+	t.Parallel()
+	url, client, _ := startServing(t, newTestDashboard(t, nil).Handler())
+	for size, want := range map[int]int{maxHeader - 1<<10: http.StatusOK, maxHeader + 8<<10: http.StatusRequestHeaderFieldsTooLarge} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/healthz", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Filler", strings.Repeat("x", size))
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("a header of %d bytes is answered %s, want %d", size, resp.Status, want)
+		}
+	}
+}
+
 // stream writes a line, and then waits for the end of its request.
 func stream(ended chan<- struct{}) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -103,3 +103,37 @@ func TestAReboundNameReadsNothing(t *testing.T) {
 	}
 	f.requireService()
 }
+
+// 300 headers of 1 MB ended a worker, since each is in memory before a password is checked.
+func TestConnectionsOfStrangersFillNoMemory(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, simulator.Options{})
+	page := f.address()
+	worker := f.worker("PILOTSYNC_LISTEN="+page, "PILOTSYNC_AUTH="+harness.KeyFile(t, 0o700, 0o600, harness.UserFile))
+	worker.page = "http://" + page
+	const senders, each, size = 4, 600, 1 << 20
+	header := "X-Filler: " + strings.Repeat("x", 4<<10) + "\r\n"
+	var flood errgroup.Group
+	for i := range senders * each {
+		dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 1, 1, byte(1+i%senders))}}
+		conn, err := dialer.DialContext(t.Context(), "tcp", page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		flood.Go(func() error {
+			// An error means that the dashboard closed it.
+			_, err := io.WriteString(conn, "GET / HTTP/1.1\r\nHost: localhost\r\n")
+			for sent := 0; sent < size && err == nil; sent += len(header) {
+				_, err = io.WriteString(conn, header)
+			}
+			return nil
+		})
+	}
+	_ = flood.Wait()
+	harness.AwaitTrue(t, "the dashboard answers again", func() bool {
+		status, _ := worker.ask(t.Context(), "viewer", "GET", "/", nil)
+		return status == 200
+	})
+	f.requireService()
+}
