@@ -52,7 +52,7 @@ func TestDemoEndsAsExpected(t *testing.T) {
 	}
 	columns := regexp.MustCompile(" +")
 	for _, want := range []string{
-		"52 of 52 changes settled: 32 Done, 4 No certificate, 5 DNS failed, 1 Rejected, 5 Removed\n",
+		"52 of 52 changes settled: 5 DNS failed, 1 Rejected, 4 No certificate, 32 Done, 5 Removed\n",
 		"\nAPP DOMAIN STATE REASON\n",
 		"\nagency-berlin bäckerei-münchen.example.com (xn--bckerei-mnchen-5hb60b.example.com) Done certificate valid until ",
 		"\nagency-tokyo 寿司.example.com (xn--sprr0q.example.com) Done certificate valid until ",
