@@ -2,7 +2,9 @@ package dashboard
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -19,7 +21,7 @@ import (
 func TestNoPageKeepsPeopleFromUsingIt(t *testing.T) {
 	t.Parallel()
 	find := browsertest.Violations(t)
-	w, ctx := newBusyFixture(t), browsertest.New(t, "404 (Not Found)", "422 (Unprocessable Entity)", "503 (Service Unavailable)")
+	w, ctx := newBusyFixture(t), browsertest.New(t, "404 (Not Found)", "403 (Forbidden)", "422 (Unprocessable Entity)", "503 (Service Unavailable)")
 	b := tab{t, ctx}
 	check := func(what string) {
 		t.Helper()
@@ -64,6 +66,23 @@ func TestNoPageKeepsPeopleFromUsingIt(t *testing.T) {
 		b.do(click("#select-all"), click(`#bulk button[value="remove"]`))
 		b.awaitTrue(`document.querySelector("button.danger")`)
 		check("a question before a removal, " + window.name)
+	}
+	readOnly, _ := w.serve(func(cfg *Config) { cfg.Open = View })
+	_, locked := w.serve(func(cfg *Config) { cfg.Users = testUsers(t) })
+	for _, window := range windows {
+		b.setWindow(window.width, window.height, window.scheme)
+		b.open(readOnly + "/domains/agency-berlin/elsewhere-hotel.example.com")
+		b.do(chromedp.Evaluate[chromedp.Void](`((form) => { form.method = "post"; form.action = "/domains/agency-berlin/elsewhere-hotel.example.com/verify"; document.body.append(form); form.submit(); })(document.createElement("form")); undefined`))
+		b.awaitTrue(`document.querySelector(".code")?.textContent === "403"`)
+		check("a refused action, " + window.name)
+		b.do(click("#main .button"))
+		b.awaitTrue(`location.pathname === "/domains/agency-berlin/elsewhere-hotel.example.com"`)
+		rec := sendRequest(locked.Handler(), "GET", "/", func(r *http.Request) { r.Header.Set("Accept", "text/html,*/*") })
+		b.open("data:text/html;charset=utf-8;base64," + base64.StdEncoding.EncodeToString(rec.Body.Bytes()))
+		if got := b.text("document.body.innerText.trim()"); !strings.Contains(got, "The dashboard needs a name and a password.") {
+			t.Errorf("without a login a browser shows %q", got)
+		}
+		check("without a login, " + window.name)
 	}
 	w.redis.Stop()
 	for _, window := range windows {

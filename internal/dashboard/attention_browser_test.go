@@ -145,6 +145,15 @@ func TestASnoozeEndsByItselfWhenTheCauseChanges(t *testing.T) {
 	}
 	screenshot(t, b.ctx, "snoozed-light")
 
+	// A check that finds the same doesn't end it.
+	entries := b.text(`document.querySelectorAll("#history li").length`)
+	b.do(chromedp.Click("#verify button"))
+	b.awaitTrue(`location.search === "?asked=verify" && document.querySelectorAll("#history li").length > ` + entries)
+	b.awaitTrue(`document.querySelector("#history li").innerText.includes("attempt 3") && document.querySelector("#state").innerText === "DNS failed"`)
+	if !b.holds(`document.querySelector(".notice.calm")?.innerText.includes("Snoozed by ada")`) {
+		t.Error("Verify now ends the snooze")
+	}
+
 	b.open(w.url + "/")
 	b.awaitTrue(`document.querySelector("#attention .groups").innerText.replace(/\s+/g, " ").startsWith("1 DNS missing") && document.querySelectorAll("#attention li").length === 1`)
 	b.do(click("#attention .below a"))
@@ -153,6 +162,13 @@ func TestASnoozeEndsByItselfWhenTheCauseChanges(t *testing.T) {
 	// One that won't be fixed needs a note, and is taken back by hand.
 	b.open(w.url + "/domains/app1/nodns-shop.example.com")
 	b.do(click("#do-snooze summary"), click(`#do-snooze input[value="never"]`), click("#do-snooze button"))
+	if !b.holds(`document.querySelector("#note:invalid") && document.activeElement.id === "note"`) {
+		t.Error("the browser doesn't ask for the note")
+	}
+	if !b.holds(`((day) => { day.value = "2020-01-01"; return day.matches(":invalid"); })(document.querySelector("#do-snooze input[type=date]"))`) {
+		t.Error("the browser takes a day that has passed")
+	}
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#do-snooze form").submit(); undefined`)) // without the browser's checks
 	b.awaitTrue(`document.body.innerText.includes("needs a note that says why")`)
 	b.open(w.url + "/domains/app1/nodns-shop.example.com")
 	b.do(click("#do-snooze summary"), click(`#do-snooze input[value="never"]`), chromedp.Evaluate[chromedp.Void](`document.querySelector("#note").value = "customer left"; undefined`), click("#do-snooze button"))
@@ -173,7 +189,7 @@ func TestASnoozeEndsByItselfWhenTheCauseChanges(t *testing.T) {
 	const audited = `[...document.querySelectorAll(".audit tbody tr")].map((tr) => [...tr.cells].slice(0, 3).map((td) => td.innerText.trim()).join(" ")).join("; ")`
 	day := b.text(`document.querySelector(".audit tbody tr:last-child .note").textContent.slice(0, 16)`)
 	if got, want := b.text(audited), "the app app1 Resume ada; the app app1 Pause ada; nodns-shop.example.com End the snooze ada; nodns-shop.example.com Won't fix customer left ada; "+
-		"elsewhere-shop.example.com Snooze "+day+": "+note+" ada"; got != want || !strings.HasPrefix(day, "until 20") {
+		"elsewhere-shop.example.com Verify ada; elsewhere-shop.example.com Snooze "+day+": "+note+" ada"; got != want || !strings.HasPrefix(day, "until 20") {
 		t.Errorf("the audit is %q, want %q", got, want)
 	}
 	b.sizes("audit-actions")

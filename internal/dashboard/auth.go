@@ -32,11 +32,11 @@ func userOf(ctx context.Context) User {
 	return user
 }
 
-// requireAct refuses users without the role [Act], with 403.
-func (s *Dashboard) requireAct(next http.HandlerFunc) http.HandlerFunc {
+// requireAct has refuse answer users without the role [Act].
+func requireAct(refuse, next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if userOf(r.Context()).Role != Act {
-			writeText(w, http.StatusForbidden, "You have read-only access. "+actHint)
+			refuse(w, r)
 			return
 		}
 		next(w, r)
@@ -64,7 +64,7 @@ func (s *Dashboard) login(next http.Handler) http.Handler {
 func (s *Dashboard) authenticate(w http.ResponseWriter, r *http.Request) User {
 	name, password, ok := r.BasicAuth()
 	if !ok {
-		challenge(w, "The dashboard needs a name and a password.\n")
+		challenge(w, r, "The dashboard needs a name and a password.\n")
 		return User{}
 	}
 	sender := clientAddress(trustedProxies(s.cfg.TrustedProxies).sender(r))
@@ -73,18 +73,18 @@ func (s *Dashboard) authenticate(w http.ResponseWriter, r *http.Request) User {
 	case wait > 0:
 		seconds := int(math.Ceil(wait.Seconds()))
 		w.Header().Set("Retry-After", strconv.Itoa(seconds))
-		writeText(w, http.StatusTooManyRequests, fmt.Sprintf("Too many wrong passwords: try again in %s.\n", time.Duration(seconds)*time.Second))
+		writeRefusal(w, r, http.StatusTooManyRequests, fmt.Sprintf("Too many wrong passwords: try again in %s.\n", time.Duration(seconds)*time.Second))
 	case err != nil:
 		// The name isn't logged, because people sometimes type a password there.
 		s.log.WithField("address", sender).Warn("dashboard: wrong name or password")
-		challenge(w, "Wrong name or password.\n")
+		challenge(w, r, "Wrong name or password.\n")
 	}
 	return user
 }
 
-func challenge(w http.ResponseWriter, cause string) {
+func challenge(w http.ResponseWriter, r *http.Request, cause string) {
 	w.Header().Set("Www-Authenticate", `Basic realm="pilotsync", charset="UTF-8"`)
-	writeText(w, http.StatusUnauthorized, cause)
+	writeRefusal(w, r, http.StatusUnauthorized, cause)
 }
 
 // clientAddress identifies a sender for the rate limit: an IPv4 address, or the /64 of an IPv6

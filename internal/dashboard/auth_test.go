@@ -110,7 +110,11 @@ func (s *Dashboard) testPages() http.Handler {
 		user := userOf(r.Context())
 		writeText(w, http.StatusOK, fmt.Sprintf("%q %d", user.Name, user.Role))
 	})
-	mux.HandleFunc("/act", s.requireAct(func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "acted") }))
+	mux.HandleFunc("/act", requireAct(
+		func(w http.ResponseWriter, _ *http.Request) {
+			writeText(w, http.StatusForbidden, "You have read-only access.")
+		},
+		func(w http.ResponseWriter, _ *http.Request) { writeText(w, http.StatusOK, "acted") }))
 	return s.recoverPanics(securityHeaders(s.login(sameOrigin(allowLongStream(mux)))))
 }
 

@@ -79,7 +79,7 @@ func TestTheFormShowsWhatTheWorkersSayOfEachLine(t *testing.T) {
 	rec = sendRequest(pages, "GET", "/apps/app1/checks/"+checkID, nil)
 	for _, want := range []string{
 		`line 5: domain &#34;a/b&#34; is refused`, "<b>2 of 3</b> checked, 1 not. 1 would work, 1 would not work yet.", "No worker answered in time for 1.",
-		"good.example.com would work: it points here", "www.good.example.com has no A or AAAA record", "the app&#39;s server has not been connected to ServerPilot",
+		"good.example.com would work: it points here", "www.good.example.com has no A or AAAA record", "The app&#39;s server has not been connected to ServerPilot",
 		"Make &lt;b&gt;.example.com point to 198.51.100.4", `value="good.example.com" checked>`, `value="bad.example.com">`, `value="late.example.com">`, "OK, with a problem",
 		"1 line repeats a domain of another line, and was left out.",
 		"good.example.com\n\n bad.example.com \nGood.Example.com.\na/b\n# our sites\nlate.example.com\n</textarea>",

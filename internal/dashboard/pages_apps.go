@@ -105,14 +105,20 @@ func (p *pageServer) apps(w http.ResponseWriter, r *http.Request) error {
 
 // sortByUrgency sorts blocked apps and those of a disconnected server first, then failing ones, then
 // paused ones, then those with a warning of their last write, then those with domains that need a
-// person. Equal ones are ordered by the size of their list.
+// person. Of equal ones, those with more such domains come first, then those with a longer list.
 func sortByUrgency(apps []ledger.App) {
-	ranks := make(map[string]int, len(apps))
+	type rank struct{ urgency, domains int }
+	ranks := make(map[string]rank, len(apps))
 	for _, a := range apps {
-		ranks[a.ID] = urgency(a)
+		r, attention := rank{urgency: urgency(a)}, a.Attention()
+		for code := range attention {
+			r.domains += attention.Of(code)
+		}
+		ranks[a.ID] = r
 	}
 	slices.SortStableFunc(apps, func(a, b ledger.App) int {
-		return cmp.Or(ranks[a.ID]-ranks[b.ID], b.Listed-a.Listed, cmp.Compare(a.ID, b.ID))
+		of, than := ranks[a.ID], ranks[b.ID]
+		return cmp.Or(of.urgency-than.urgency, than.domains-of.domains, b.Listed-a.Listed, cmp.Compare(a.ID, b.ID))
 	})
 }
 

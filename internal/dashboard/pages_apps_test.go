@@ -128,6 +128,18 @@ func TestAppsOfLiveWorkersHaveAPageBeforeTheirFirstChange(t *testing.T) {
 	}
 }
 
+func TestOfAppsThatNeedAttentionTheWorstComesFirst(t *testing.T) {
+	t.Parallel()
+	var apps []ledger.App
+	for i, n := range []int{0, 2, 7} {
+		apps = append(apps, ledger.App{ID: fmt.Sprintf("app%d", n), Listed: 300 - i, Causes: ledger.CauseCounts{tasks.CauseDNSElsewhere: {tasks.Failed: n}}})
+	}
+	sortByUrgency(apps)
+	if got := fmt.Sprint(apps[0].ID, apps[1].ID, apps[2].ID); got != "app7app2app0" {
+		t.Errorf("the order is %s", got)
+	}
+}
+
 func TestAPageThatIsNoNumberIsRefused(t *testing.T) {
 	t.Parallel()
 	h := newPages(t, &fakeLedger{}, fakeQueues{}, User{Role: View})

@@ -32,17 +32,27 @@ type domainPage struct {
 	Now          time.Time
 }
 
-// CertificateRefused reports whether browsers refuse the domain's last certificate, or the server
-// shows another one.
-func (d domainPage) CertificateRefused() bool {
-	return d.Record.Certificate != nil && d.Record.State != tasks.Done && d.Record.IsProblem()
+// CertificateNote says what is wrong with the domain's last certificate; it is empty for nothing.
+// Where DNS is wrong, what visitors see isn't this app's, and their browsers may well accept it.
+func (d domainPage) CertificateNote() string {
+	switch state := d.Record.State; {
+	case d.Record.Certificate == nil, state == tasks.Done, !d.Record.IsProblem():
+		return ""
+	case state == tasks.CheckingDNS, state == tasks.Failed:
+		return "visitors may see another site"
+	}
+	return "none that browsers accept"
 }
 
 // Seen is what the form to snooze says that its user has seen.
 func (d domainPage) Seen() string { return seenTrouble(d.View) }
 
-// NextWeek is the day that the form suggests.
-func (d domainPage) NextWeek() string { return d.Now.AddDate(0, 0, 7).Format(time.DateOnly) }
+// Today, NextWeek and LastDay are the first day that the form takes, the one it suggests, and the last.
+func (d domainPage) Today() string    { return d.Now.UTC().Format(time.DateOnly) }
+func (d domainPage) NextWeek() string { return d.Now.UTC().AddDate(0, 0, 7).Format(time.DateOnly) }
+func (d domainPage) LastDay() string {
+	return d.Now.UTC().Add(maxSnooze).AddDate(0, 0, -1).Format(time.DateOnly)
+}
 
 // CertificateExpires reports whether the certificate should have been renewed by now.
 func (d domainPage) CertificateExpires(now time.Time) bool {

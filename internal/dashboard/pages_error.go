@@ -25,6 +25,10 @@ func (e *notFound) Error() string { return e.cause }
 // errBusy is wrapped by the error if a user, or all users, have too many lists checked at a time.
 var errBusy = errors.New("too many lists are checked now")
 
+// errReadOnly is the error of an action of a user who may not act, such as one whose role was changed
+// while a page with buttons was open.
+var errReadOnly = errors.New("you have read-only access, so nothing was changed")
+
 // errRender is wrapped by the errors of templates.
 var errRender = errors.New("render the page")
 
@@ -66,6 +70,8 @@ func (p *pageServer) errorFor(r *http.Request, err error) errorPage {
 		return errorPage{Status: http.StatusNotFound, Heading: "Not found", Cause: missing.cause, Search: r.PathValue("domain")}
 	case errors.As(err, &failed):
 		return failed.page()
+	case errors.Is(err, errReadOnly):
+		return errorPage{Status: http.StatusForbidden, Heading: "Not allowed", Cause: sentence(err.Error()), Remedy: actHint, Back: path.Dir(r.URL.EscapedPath())}
 	case errors.Is(err, errBadQuery):
 		return errorPage{Status: http.StatusBadRequest, Heading: "Invalid address", Cause: err.Error(), Back: strings.TrimSuffix(r.URL.Path, "/export")}
 	case errors.Is(err, tasks.ErrNewer):

@@ -245,7 +245,7 @@ func newPagesWith(t *testing.T, s *fakeLedger, reader Reader, q fakeQueues, user
 	p := &pageServer{
 		reader: reader, enqueuer: s, bulks: s, audits: s, exports: newQuota(maxExports, maxExportsEach), operator: s, snoozer: s, names: newNameSearch(t.Context(), reader, &freshness{}), queues: q, listCache: newListCache(nil), files: files, templates: newPageTemplates(), version: "test",
 		now: func() time.Time { return noon }, log: testLog(t.Output()).WithField("test", t.Name()),
-		requireAct: (&Dashboard{}).requireAct, fresh: &freshness{},
+		fresh: &freshness{},
 	}
 	p.checks = &checkRunner{ctx: t.Context(), running: &s.running, enqueuer: s, store: s, quota: newQuota(maxCheckRuns, maxCheckRunsEach), log: p.log}
 	p.hub = newHub(t.Context(), &freshness{}, snapshotReader{s, q}.take)

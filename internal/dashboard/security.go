@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"fmt"
+	"html"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -38,8 +39,8 @@ func securityHeaders(next http.Handler) http.Handler {
 // sameOrigin refuses a browser's requests from pages of other origins.
 func sameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		writeText(w, http.StatusForbidden, "This request came from a page of another site and is refused.\n")
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		writeRefusal(w, r, http.StatusForbidden, "This request came from a page of another site and is refused.\n")
 	}))
 	return protection.Handler(next)
 }
@@ -67,7 +68,7 @@ func refuseHosts(allowed func(host string) bool, cause string, next http.Handler
 			host = strings.TrimSuffix(strings.TrimPrefix(r.Host, "["), "]")
 		}
 		if !allowed(host) {
-			writeText(w, http.StatusForbidden, cause)
+			writeRefusal(w, r, http.StatusForbidden, cause)
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -158,6 +159,24 @@ func (r *startedResponse) Write(p []byte) (int, error) {
 
 // Unwrap gives [http.ResponseController] the server's own writer.
 func (r *startedResponse) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+// refusal is a page without style sheets, which only users who are logged in can load.
+const refusal = `<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>%[1]s · pilotsync</title></head>
+<body><main><h1>%[1]s</h1><p>%[2]s</p></main></body></html>
+`
+
+// writeRefusal responds with a page to browsers, and with plain text to other clients.
+func writeRefusal(w http.ResponseWriter, r *http.Request, status int, cause string) {
+	if !strings.Contains(r.Header.Get("Accept"), "text/html") {
+		writeText(w, status, cause)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = fmt.Fprintf(w, refusal, http.StatusText(status), html.EscapeString(strings.TrimSpace(cause)))
+}
 
 // writeText responds with plain text.
 func writeText(w http.ResponseWriter, status int, body string) {

@@ -64,26 +64,25 @@ var _ Snoozer = (*ledger.Ledger)(nil)
 // pageServer serves the pages. All state is in Redis, except the poller of the live stream
 // and the lists of ServerPilot, which are cached for a few seconds.
 type pageServer struct {
-	reader     Reader
-	enqueuer   Enqueuer
-	bulks      bulkStore
-	exports    *quota
-	checks     *checkRunner
-	audits     auditReader
-	operator   Operator
-	snoozer    Snoozer
-	names      *nameSearch
-	queues     queueReader
-	listCache  *listCache
-	hub        *hub
-	fresh      *freshness
-	requireAct func(http.HandlerFunc) http.HandlerFunc
-	now        func() time.Time
-	version    string
-	base       basePath
-	log        *logrus.Entry
-	templates  *pageTemplates
-	files      assets
+	reader    Reader
+	enqueuer  Enqueuer
+	bulks     bulkStore
+	exports   *quota
+	checks    *checkRunner
+	audits    auditReader
+	operator  Operator
+	snoozer   Snoozer
+	names     *nameSearch
+	queues    queueReader
+	listCache *listCache
+	hub       *hub
+	fresh     *freshness
+	now       func() time.Time
+	version   string
+	base      basePath
+	log       *logrus.Entry
+	templates *pageTemplates
+	files     assets
 }
 
 // registerPages registers the pages. [New] calls it once.
@@ -93,7 +92,7 @@ func (s *Dashboard) registerPages(mux *http.ServeMux) {
 	queues := newSharedQueues(s.ctx, newQueueInspector(s.cfg.Redis), fresh)
 	p := &pageServer{
 		reader: shared, fresh: fresh, snoozer: s.ledger, names: newNameSearch(s.ctx, s.ledger, fresh), enqueuer: s.enqueuer, bulks: s.ledger, audits: s.ledger, exports: newQuota(maxExports, maxExportsEach), operator: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
-		hub: newHub(s.ctx, fresh, snapshotReader{shared, queues}.take), requireAct: s.requireAct, now: time.Now,
+		hub: newHub(s.ctx, fresh, snapshotReader{shared, queues}.take), now: time.Now,
 		version: s.cfg.Version, base: basePath(s.cfg.BasePath), log: s.log, templates: newPageTemplates(),
 	}
 	p.checks = &checkRunner{ctx: s.ctx, running: &s.running, enqueuer: s.enqueuer, store: s.ledger, quota: newQuota(maxCheckRuns, maxCheckRunsEach), log: s.log}
@@ -113,8 +112,9 @@ func (p *pageServer) register(mux *http.ServeMux) {
 	page("GET /bulk/{id}", p.bulk)
 	page("GET /audit", p.audit)
 	page("GET /domains/{app}/{domain}", p.domain)
+	refuse := p.handle(readLimit, func(http.ResponseWriter, *http.Request) error { return errReadOnly })
 	act := func(pattern string, limit time.Duration, h func(http.ResponseWriter, *http.Request) error) {
-		mux.HandleFunc(pattern, p.requireAct(p.handle(limit, func(w http.ResponseWriter, r *http.Request) error {
+		mux.HandleFunc(pattern, requireAct(refuse, p.handle(limit, func(w http.ResponseWriter, r *http.Request) error {
 			err := h(w, r)
 			p.fresh.begin() // the next page shows what was done
 			return err

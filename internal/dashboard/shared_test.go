@@ -110,7 +110,7 @@ func TestASecondOfViewersTakesFewCommands(t *testing.T) {
 			rdb.AddHook(sent)
 			fresh := &freshness{}
 			shared, queues := newSharedLedger(t.Context(), ledger.New(rdb), fresh), newSharedQueues(t.Context(), newQueueInspector(rdb), fresh)
-			p := &pageServer{reader: shared, queues: queues, fresh: fresh, templates: newPageTemplates(), now: time.Now, requireAct: (&Dashboard{}).requireAct,
+			p := &pageServer{reader: shared, queues: queues, fresh: fresh, templates: newPageTemplates(), now: time.Now,
 				log: testLog(t.Output()).WithField("test", t.Name())}
 			mux := http.NewServeMux()
 			p.register(mux)

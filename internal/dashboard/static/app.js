@@ -160,6 +160,15 @@
     if (target.matches("[data-select-page]")) document.querySelectorAll('input[name="select"]').forEach((box) => { box.checked = target.checked; });
     countSelected();
   });
+  // Without a selection there is nothing to do, and the page says so. What won't be fixed needs a note.
+  document.addEventListener("submit", (e) => {
+    if (!e.target.matches("#bulk, #adding") || document.querySelector('input[name="select"]:checked, #select-all:checked')) return;
+    e.preventDefault();
+    document.getElementById("selected").textContent = "Select a domain first";
+  });
+  document.addEventListener("change", ({ target }) => {
+    if (target.name === "how") target.form.elements.note.required = target.value === "never";
+  });
   addEventListener("pageshow", countSelected); // a browser may restore what was selected
 
   // A check takes some seconds, so its button says that it is under way.
