@@ -108,6 +108,18 @@ func TestAChangeOfALaterFormatStopsNoRecovery(t *testing.T) {
 	}
 }
 
+func TestAChangeThatTheLedgerDoesNotTakeStopsNoRecovery(t *testing.T) {
+	t.Parallel()
+	f := setup(t, simulator.Options{})
+	f.inventApps()
+	f.add("new", "waiting.example.com")
+	f.dieWithChange()
+	f.add("app1", "shop.example.com")
+	id := f.dieWithChange() // the recoverer finds the other change before this one
+	f.start(f.config("app1"))
+	f.awaitRecovered("shop.example.com", id)
+}
+
 // awaitRecovered waits until the change of a domain is in the ledger. It checks that asynq
 // hasn't handed the task out again, so the recoverer recorded the change.
 func (f *fixture) awaitRecovered(domain, id string) {

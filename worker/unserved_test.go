@@ -78,9 +78,7 @@ func TestAChangeBeyondTheAppsOfNoWorkerWaitsForItsWorker(t *testing.T) {
 	t.Parallel()
 	f := setup(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "new"}}})
 	ctx := t.Context()
-	for i := range ledger.MaxUnserved + 1 {
-		f.rdb.SAdd(ctx, "pilotsync:apps", fmt.Sprint("invented", i))
-	}
+	f.inventApps()
 	stop := f.start(f.config("app1"))
 	f.add("new", "shop.example.com")
 	f.add("app1", "served.example.com")
@@ -94,4 +92,12 @@ func TestAChangeBeyondTheAppsOfNoWorkerWaitsForItsWorker(t *testing.T) {
 	id := f.rdb.ZRange(ctx, "asynq:{domains}:retry", 0, 0).Val()[0]
 	f.rdb.ZAdd(ctx, "asynq:{domains}:retry", redis.Z{Score: float64(time.Now().Unix()), Member: id}) // its delay is over
 	f.awaitState("new", "shop.example.com", tasks.Done)
+}
+
+// inventApps has the ledger know more apps that no worker serves than it takes changes of.
+func (f *fixture) inventApps() {
+	f.t.Helper()
+	for i := range ledger.MaxUnserved + 1 {
+		f.rdb.SAdd(f.t.Context(), "pilotsync:apps", fmt.Sprint("invented", i))
+	}
 }
