@@ -139,8 +139,7 @@ func TestAChangeIsEnqueuedOnACluster(t *testing.T) {
 	}
 }
 
-// An ACL file of an earlier release doesn't allow the notification.
-// asynqmon shows only the queues in that set. A worker may have set the app's number before.
+// asynqmon shows only registered queues. A worker may have set the app's number before.
 func TestEachChangeRegistersItsQueue(t *testing.T) {
 	t.Parallel()
 	client, mini, rdb := setup(t)
@@ -158,6 +157,7 @@ func TestEachChangeRegistersItsQueue(t *testing.T) {
 	}
 }
 
+// An ACL file of an earlier release doesn't allow the notification.
 func TestWithoutTheRightToNotifyAChangeIsEnqueued(t *testing.T) {
 	t.Parallel()
 	url := redistest.Start(t)

@@ -31,8 +31,8 @@ func (s State) Name() string {
 	return string(s)
 }
 
-// NameWith is the name of the state of a domain that may have a problem. "Done" alone says that all is
-// well.
+// NameWith is the name of the state of a domain that may have a problem. "Done" alone says that all
+// is well.
 func (s State) NameWith(problem bool) string {
 	if s == Done && problem {
 		return s.Name() + ", with a problem"

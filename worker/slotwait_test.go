@@ -21,8 +21,8 @@ import (
 	"pilotsync/worker/taskerr"
 )
 
-// limitedRegistry serves two accounts: "limited" with apps limited0 and so on, and "free" with free1.
-// Each may make rate calls a second.
+// limitedRegistry serves two accounts: "limited" with apps limited0 and so on, and "free" with
+// free1. Each may make rate calls a second.
 func limitedRegistry(t *testing.T, rate, apps int) (*registry.Registry, *miniredis.Miniredis) {
 	t.Helper()
 	mini := miniredis.RunT(t)

@@ -31,8 +31,8 @@ type unservedForgetter struct {
 	next time.Time
 }
 
-// newUnservedForgetter returns a forgetter that first looks an hour after its worker's start: it reads
-// all apps, and a start should be quick.
+// newUnservedForgetter returns a forgetter that first looks an hour after its worker's start: it
+// reads all apps, and a start should be quick.
 func newUnservedForgetter(l *ledger.Ledger, inspector *asynq.Inspector, log *logrus.Entry) *unservedForgetter {
 	return &unservedForgetter{ledger: l, inspector: inspector, log: log, next: time.Now().Add(forgetInterval)}
 }
@@ -75,8 +75,8 @@ func (f *unservedForgetter) forget(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// forgetApp forgets an app, after its sync's task, which would record a failure in the ledger. While
-// that task is active it can't be deleted: then the app is left for the next hour.
+// forgetApp forgets an app, after its sync's task, which would record a failure in the ledger.
+// While that task is active it can't be deleted: then the app is left for the next hour.
 func (f *unservedForgetter) forgetApp(ctx context.Context, app ledger.App) error {
 	err := f.inspector.DeleteTask(tasks.QueueLists, tasks.Sync{AppID: app.ID, Wake: app.Wake}.ID())
 	if err != nil && !errors.Is(err, asynq.ErrTaskNotFound) && !errors.Is(err, asynq.ErrQueueNotFound) {

@@ -186,7 +186,7 @@ func TestAppsReadsSummaries(t *testing.T) {
 	}
 }
 
-// Anyone who may enqueue can invent apps.
+// Any producer can invent apps.
 func TestInventedAppsHideNoOther(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)

@@ -112,19 +112,24 @@ const (
 	maxWrongShown = 20     // wrong lines that the error shows
 )
 
+// readInput returns what a file or, if file is -, in has, and how errors call it.
+func readInput(file string, in io.Reader) (shown string, content []byte, err error) {
+	if file != "-" {
+		content, err = safefile.Read(file) // its error names the file
+		return file, content, err
+	}
+	const stdin = "standard input"
+	if content, err = safefile.ReadAll(in); err != nil {
+		err = fmt.Errorf("%s: %w", stdin, err)
+	}
+	return stdin, content, err
+}
+
 // eachLine calls do with each name in the file of the flag --file; - is in. Empty lines and lines
 // that start with # are skipped. Its error says where each wrong line is; of many it shows the
 // first.
 func eachLine(file string, in io.Reader, do func(raw string) error) error {
-	shown := file
-	read := func() ([]byte, error) { return safefile.Read(file) }
-	if file == "-" {
-		shown, read = "standard input", func() ([]byte, error) { return safefile.ReadAll(in) }
-	}
-	content, err := read()
-	if err != nil && file == "-" {
-		err = fmt.Errorf("%s: %w", shown, err)
-	}
+	shown, content, err := readInput(file, in)
 	if err != nil {
 		return fmt.Errorf("--file: %w", err)
 	}

@@ -134,8 +134,8 @@ func wantedWWW(v ledger.View) tasks.WWW {
 	return v.Record.WWW
 }
 
-// readTarget reads what the domains of an app are checked against; of an empty app, what the settings
-// alone say.
+// readTarget reads what the domains of an app are checked against. For an empty app it returns what
+// the settings alone say.
 func readTarget(ctx context.Context, s *terminal.Streams, set config.Worker, account config.Account, app string, readOthers, limit bool) (*precheck.Target, error) {
 	var target precheck.Target
 	var err error
@@ -215,7 +215,8 @@ func (f *lookupFlags) account(accounts []config.Account, known []ledger.View) (c
 	return found, app, nil
 }
 
-// loadTarget reads an app, within the account's rate limit if limit is true: Redis counts the calls.
+// loadTarget reads an app. If limit is true, it keeps to the account's rate limit, for which Redis
+// counts the calls.
 func loadTarget(ctx context.Context, set config.Worker, account config.Account, app string, others []string, limit bool) (precheck.Target, error) {
 	api, err := serverpilot.New(serverpilot.Config{BaseURL: set.APIURL, ClientID: account.ClientID, APIKey: account.APIKey, UserAgent: "pilotsync check"})
 	if err != nil {

@@ -116,17 +116,6 @@ func parseDomains(text string) (d domainLines) {
 	return d
 }
 
-// lines are the lines of a text that aren't empty.
-func lines(text string) []string {
-	var all []string
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" {
-			all = append(all, line)
-		}
-	}
-	return all
-}
-
 func tooMany(n int) error {
 	return fmt.Errorf("%w: %s domains, and the form takes %s at once; for more run 'pilotsync enqueue add --file=FILE'",
 		enqueue.ErrInvalid, formatNumber(n), formatNumber(maxAdded))

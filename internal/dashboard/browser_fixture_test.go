@@ -57,8 +57,8 @@ func newFixture(t *testing.T, opt simulator.Options, change func(*Config)) *fixt
 	if err != nil {
 		t.Fatal(err)
 	}
-	// While Redis is down, go-redis retries a dial for half a second after its caller is gone. After as
-	// many failures as the pool has places it dials each second. Both would outlive the test.
+	// While Redis is down, go-redis retries a dial for half a second after its caller is gone. After
+	// as many failures as the pool has places it dials each second. Both would outlive the test.
 	options.DialerRetries, options.PoolSize, options.PipelinePoolSize = 1, 10_000, 10_000
 	rdb := redis.NewClient(options)
 	t.Cleanup(func() { _ = rdb.Close() })

@@ -157,6 +157,17 @@ func (p *pageServer) selected(r *http.Request) ([]ledger.View, error) {
 	return p.bulks.Views(r.Context(), at)
 }
 
+// lines are the lines of a text that aren't empty.
+func lines(text string) []string {
+	var all []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" {
+			all = append(all, line)
+		}
+	}
+	return all
+}
+
 // allFound returns all domains that a search finds.
 func (p *pageServer) allFound(ctx context.Context, query string) (all []ledger.View, err error) {
 	err = p.eachFound(ctx, query, func(views []ledger.View) error {

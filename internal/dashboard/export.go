@@ -71,8 +71,8 @@ type rowWriter interface {
 	end() error
 }
 
-// csvRows writes CSV as RFC 4180 has it, with a line of names first. Before it is a byte-order mark,
-// since Excel takes CSV without one for text in another encoding.
+// csvRows writes CSV as RFC 4180 has it, with a line of names first. Before it is a byte-order
+// mark, since Excel takes CSV without one for text in another encoding.
 type csvRows struct{ out *csv.Writer }
 
 func (c csvRows) begin() error {

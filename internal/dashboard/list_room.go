@@ -16,8 +16,8 @@ type listRoom struct {
 	free  int
 }
 
-// newListRoom counts the names of a list as ServerPilot has it, and of an app's domains. A list that
-// couldn't be read is nil: then listed is how many names it had at the last sync.
+// newListRoom counts the names of a list as ServerPilot has it, and of an app's domains. A list
+// that couldn't be read is nil: then listed is how many names it had at the last sync.
 func newListRoom(list []string, listed int, views []ledger.View) listRoom {
 	room := listRoom{names: map[string]bool{}}
 	for _, v := range views {

@@ -28,7 +28,8 @@ type appPage struct {
 	Confirmation string // of the operator's last action
 }
 
-// Warned reports whether a certificate lacks names of the list, or a domain that works has a problem.
+// Warned reports whether a certificate lacks names of the list, or a domain that works has a
+// problem.
 func (a appPage) Warned() bool {
 	return a.Coverage != nil && a.Coverage.Covered < a.Coverage.Names ||
 		slices.ContainsFunc(a.Names, func(n listedName) bool { return n.View != nil && troubled(*n.View) })

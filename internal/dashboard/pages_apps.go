@@ -67,8 +67,8 @@ func parseAppsQuery(q url.Values) (appsPage, error) {
 	return a, nil
 }
 
-// fill puts its part of all apps onto the page, the most urgent first. Those that no worker has ever
-// served follow all others in trouble: anyone who may enqueue can invent them.
+// fill puts its part of all apps onto the page, the most urgent first. Those that no worker has
+// ever served follow all others in trouble: any producer can invent them.
 func (a *appsPage) fill(apps []ledger.App, live []ledger.Worker) {
 	part := strings.ToLower(a.Text)
 	apps = slices.DeleteFunc(ledger.AddServed(apps, live), func(app ledger.App) bool { return !strings.Contains(strings.ToLower(app.ID), part) })

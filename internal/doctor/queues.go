@@ -220,8 +220,8 @@ func evaluateTrouble(apps []ledger.App) []Result {
 // unservedNamed is how many apps that no worker has ever served have results of their own.
 const unservedNamed = 5
 
-// evaluateServed: changes of an app that no worker serves wait. Anyone who may enqueue can invent
-// ids, so many apps that no worker has ever served have one result together.
+// evaluateServed warns of changes that wait for an app that no worker serves. Any producer can invent
+// apps, so many that no worker has ever served have one result together.
 func evaluateServed(apps, unserved []ledger.App, accounts []config.Account) []Result {
 	served := map[string]bool{}
 	for _, a := range accounts {

@@ -251,8 +251,8 @@ const (
 	// noPipelinePool lets pipelines use the pool of all commands. go-redis's own for them has buffers
 	// of 256 KiB for each connection, and ours are small.
 	noPipelinePool = -1
-	// bufferSize is that of a connection, in bytes, for each direction. A worker has some 30 connections,
-	// and most answers are short; larger ones go around the buffer.
+	// bufferSize is that of a connection, in bytes, for each direction. A worker has some 30
+	// connections, and most answers are short; larger ones go around the buffer.
 	bufferSize = 8 << 10
 )
 

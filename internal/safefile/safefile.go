@@ -19,12 +19,12 @@ const MaxSize = 16 << 20
 // ErrTooLarge is the error of an input beyond [MaxSize].
 var ErrTooLarge = fmt.Errorf("it has more than %d MiB, and that is the most that is read", MaxSize>>20)
 
-// ErrInterrupted is the error of a read that waited for a pipe or a terminal when the process was asked
-// to end (SIGINT, SIGTERM).
+// ErrInterrupted is the error of a read that waited for a pipe or a terminal when the process was
+// asked to end (SIGINT, SIGTERM).
 var ErrInterrupted = errors.New("it was waited for until the process was asked to end")
 
 // Read returns a file's content. Its error names the file; it is [ErrTooLarge] for one beyond
-// [MaxSize], [ErrInterrupted] for a pipe without an end, and otherwise as that of [os.ReadFile].
+// [MaxSize], [ErrInterrupted] at a signal while it waits for a pipe, otherwise as that of [os.ReadFile].
 func Read(name string) ([]byte, error) {
 	read := func() ([]byte, error) { return readFile(name) }
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
@@ -50,8 +50,9 @@ func readFile(name string) ([]byte, error) {
 	return content, err
 }
 
-// ReadAll returns everything that r has, up to [MaxSize]; beyond that the error is [ErrTooLarge]. It is
-// [ErrInterrupted] for a file that isn't a regular one and has no end, such as standard input.
+// ReadAll returns everything that r has, up to [MaxSize]; beyond that the error is [ErrTooLarge].
+// It is [ErrInterrupted] if the process is asked to end during a read that may wait, such as that of
+// standard input.
 func ReadAll(r io.Reader) ([]byte, error) {
 	read := func() ([]byte, error) { return readAll(r) }
 	if f, ok := r.(*os.File); ok {

@@ -153,8 +153,8 @@ func TestForgedOrderNumbersBlockNeitherDomainNorApp(t *testing.T) {
 	f.requireService()
 }
 
-// A forged number of the next hours is later than a request that was made before. That is shown, and
-// requests that are made afterwards have later numbers.
+// A forged number of the next hours is later than a request that was made before. That is shown,
+// and requests that are made afterwards have later numbers.
 func TestAForgedNumberThatMayHaveBeenIssuedIsSeen(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, simulator.Options{})

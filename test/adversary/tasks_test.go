@@ -205,8 +205,8 @@ func (f *fixture) commands() (n int) {
 	return 0
 }
 
-// requireCheap fails if Redis executed more than 60 commands for each of n tasks since the number of
-// its commands was before. A task that is taken once takes some 24, most of them within scripts.
+// requireCheap fails if Redis executed more than 60 commands for each of n tasks since the number
+// of its commands was before. A task that is taken once takes some 24, most of them within scripts.
 func (f *fixture) requireCheap(n, before int) {
 	f.t.Helper()
 	if each := float64(f.commands()-before) / float64(n); each > 60 {

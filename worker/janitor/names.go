@@ -11,8 +11,8 @@ import (
 )
 
 // Bounds of the names of queues that aren't pilotsync's. Any producer can add names, since asynq's
-// clients register the queues that they use. A removed name is missing only where queues are listed:
-// asynq handles its tasks as before.
+// clients register the queues that they use. A removed name is missing only where queues are
+// listed: asynq handles its tasks as before.
 const (
 	maxOtherNames = 50
 	maxName       = 64   // bytes

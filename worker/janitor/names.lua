@@ -1,5 +1,5 @@
--- Removes names of queues that aren't pilotsync's: those that are long or have other characters than
--- printable ASCII, and any beyond a number. Removes a bounded number of them.
+-- Removes names of queues that aren't pilotsync's: those that are long or have other characters
+-- than printable ASCII, and any beyond a number. Removes a bounded number of them.
 --
 -- KEYS     the set of names
 -- ARGV     how many other names may stay, the longest name (bytes), how many are removed at most;

@@ -131,7 +131,7 @@ func newQuarantined(queue, list, task, reason string, raw []byte, size int) Quar
 		Size: size, Raw: raw[:min(len(raw), rawLimit)]}
 }
 
-// put puts a message into the quarantine, unless it is there. It returns how many were dropped for it.
+// put puts a message into the quarantine, unless it is there. It returns how many it dropped instead.
 func (q Quarantine) put(ctx context.Context, message Quarantined) (dropped int64, err error) {
 	line, err := json.Marshal(message)
 	if err != nil {

@@ -106,9 +106,9 @@ local function is_passing(state)
 end
 
 -- Ends the snooze of a domain that got another state or causes. A state that passes, such as that
--- of a running check, doesn't end the snooze of a settled domain: the check may find the same again.
--- One that won't be fixed ends only when the domain works, or is removed. Its key is in the slot of
--- the others.
+-- of a running check, doesn't end the snooze of a settled domain: the check may find the same
+-- again. One that won't be fixed ends only when the domain works, or is removed. Its key is in the
+-- slot of the others.
 local function end_snooze(shown, domain, state)
   local prefix = string.sub(shown, 1, -6)
   local text = redis.call('HGET', prefix .. 'snoozed', domain)

@@ -35,8 +35,8 @@ type Queue struct {
 	Err               error         // why the queue couldn't be read; the others can be
 }
 
-// Names returns which of pilotsync's queues asynq knows, sorted, and how many other names Redis has.
-// It loads none of those: a producer can add any number, of any length.
+// Names returns which of pilotsync's queues asynq knows, sorted, and how many other names Redis
+// has. It loads none of those: a producer can add any number, of any length.
 func Names(ctx context.Context, rdb redis.UniversalClient) (names []string, others int, err error) {
 	all := tasks.Queues()
 	members := make([]any, len(all))

@@ -31,8 +31,9 @@ func (l QueueLog) write(level logrus.Level, args []any) {
 	l.Lines.Log(l.Entry, level, "asynq", args...)
 }
 
-// isHarmless reports whether a line of asynq's needs no action. If asynq archives a task, the log has
-// the task's error already. If a lease is over, one worker takes the task; the others don't find it.
+// isHarmless reports whether a line of asynq's needs no action. If asynq archives a task, the log
+// has the task's error already. If a lease is over, one worker takes the task; the others don't
+// find it.
 func isHarmless(line string) bool {
 	return strings.HasPrefix(line, "Retry exhausted for task") ||
 		strings.HasPrefix(line, "recoverer: could not retry lease expired task") && strings.HasSuffix(line, "NOT FOUND")

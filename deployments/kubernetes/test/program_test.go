@@ -451,8 +451,8 @@ func aWorkerRuns(t *testing.T, program string) {
 	p.stop()
 }
 
-// checkQueryMetrics fails if the scaler's query uses a metric, or a queue or kind of one, that workers
-// don't have.
+// checkQueryMetrics fails if the scaler's query uses a metric, or a queue or kind of one, that
+// workers don't have.
 func checkQueryMetrics(t *testing.T, p *pod) {
 	t.Helper()
 	_, trigger := scaler(t)
