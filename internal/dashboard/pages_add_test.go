@@ -326,6 +326,17 @@ func TestAThousandDomainsAreCheckedSomeAtATime(t *testing.T) {
 	})
 }
 
+func TestChecksThatNoWorkerAnswersEndEarly(t *testing.T) {
+	t.Parallel()
+	s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}}
+	pages := newPages(t, s, fakeQueues{}, ada)
+	sendRequest(pages, "POST", "/apps/app1/check", withAddForm("", strings.Join(manyNames(maxAdded), "\n")))
+	s.running.Wait()
+	if n := len(s.checked); n > checksAtOnce+1 || !s.run.Ended { // the next one begins as the first one ends
+		t.Errorf("%d checks began, ended: %v", n, s.run.Ended)
+	}
+}
+
 func TestOnlyActorsAreOfferedTheForm(t *testing.T) {
 	t.Parallel()
 	s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}}

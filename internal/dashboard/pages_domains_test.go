@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -109,4 +110,18 @@ func TestACauseIsChosenOrTyped(t *testing.T) {
 	if text, code := (search{Text: "shop"}).text(); text != "shop" || code != nil {
 		t.Errorf("without a cause: %q, %v", text, code)
 	}
+}
+
+func TestInventedAppsAreNoFilters(t *testing.T) {
+	t.Parallel()
+	s := &fakeLedger{apps: []ledger.App{{ID: "app1", ListedAt: noon}, {ID: "invented", Pending: 1}}}
+	h := newPages(t, s, fakeQueues{}, User{Role: View})
+	rec := sendRequest(h, "GET", "/domains", nil)
+	for _, want := range []string{`name="app" value="app1">`, "Another app's id"} {
+		checkAnswer(t, rec, 200, want)
+	}
+	if strings.Contains(rec.Body.String(), `value="invented"`) {
+		t.Error("an app that no worker has served is offered")
+	}
+	checkAnswer(t, sendRequest(h, "GET", "/domains?app=invented", nil), 200, `name="app" value="invented" checked>`)
 }

@@ -290,6 +290,9 @@ func TestTheOverviewShowsFailuresFirst(t *testing.T) {
 	if strings.Contains(page, "No worker is running") {
 		t.Error("the running worker isn't counted")
 	}
+	if strings.Count(page, "/apps/invented") != 1 {
+		t.Error("an app that no worker has served is among the others")
+	}
 }
 
 func TestAnErrorOfAsynqHidesNothingElse(t *testing.T) {
