@@ -80,7 +80,7 @@ func (d checkedDomain) rank() int {
 	return 3
 }
 
-// newCheckedRun sorts and counts the results of a run at a time.
+// newCheckedRun sorts and counts the results that a run has now.
 func newCheckedRun(id string, run ledger.CheckRun, now time.Time) *checkedRun {
 	c := &checkedRun{ID: id, Ended: run.Ended, Failure: run.Failure}
 	if !c.Ended && now.Sub(run.ProgressAt) > checkRunSilence {

@@ -55,12 +55,7 @@ const (
 // SaveCheckRun keeps a run without results, and returns its id.
 func (l *Ledger) SaveCheckRun(ctx context.Context, run CheckRun) (id string, err error) {
 	id = newID()
-	_, err = l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
-		p.HSet(ctx, checkRunKey(id), runField, encode(run), textField, run.Text)
-		p.Expire(ctx, checkRunKey(id), BulkKept)
-		return nil
-	})
-	if err != nil {
+	if err := l.setCheckRun(ctx, id, runField, encode(run), textField, run.Text); err != nil {
 		return "", fmt.Errorf("keep which %d domains are checked: %w", len(run.Domains), err)
 	}
 	return id, nil
@@ -68,7 +63,7 @@ func (l *Ledger) SaveCheckRun(ctx context.Context, run CheckRun) (id string, err
 
 // SaveCheckResult adds a domain's result to a run.
 func (l *Ledger) SaveCheckResult(ctx context.Context, id, domain string, result tasks.CheckResult, now time.Time) error {
-	if err := l.rdb.HSet(ctx, checkRunKey(id), resultField+domain, encode(result), progressField, now.UnixMilli()).Err(); err != nil {
+	if err := l.setCheckRun(ctx, id, resultField+domain, encode(result), progressField, now.UnixMilli()); err != nil {
 		return fmt.Errorf("keep the result of the check of %s: %w", domain, err)
 	}
 	return nil
@@ -76,10 +71,20 @@ func (l *Ledger) SaveCheckResult(ctx context.Context, id, domain string, result 
 
 // EndCheckRun notes that no further result comes, and why some are missing.
 func (l *Ledger) EndCheckRun(ctx context.Context, id, failure string) error {
-	if err := l.rdb.HSet(ctx, checkRunKey(id), endField, failure).Err(); err != nil {
+	if err := l.setCheckRun(ctx, id, endField, failure); err != nil {
 		return fmt.Errorf("keep that a check has ended: %w", err)
 	}
 	return nil
+}
+
+// setCheckRun sets fields of a run. A run that Redis has lost meanwhile isn't kept for ever, either.
+func (l *Ledger) setCheckRun(ctx context.Context, id string, values ...any) error {
+	_, err := l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error {
+		p.HSet(ctx, checkRunKey(id), values...)
+		p.Expire(ctx, checkRunKey(id), BulkKept)
+		return nil
+	})
+	return err
 }
 
 // CheckRun returns a kept run with its results; ok is false if there is none of that id.

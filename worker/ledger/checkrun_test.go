@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -43,6 +44,11 @@ func TestACheckOfManyDomainsIsKeptWithItsResults(t *testing.T) {
 		compare("at the end")
 		if left := rdb.TTL(t.Context(), checkRunKey(id)).Val(); left <= 0 || left > BulkKept {
 			t.Errorf("it is kept for %s", left)
+		}
+		rdb.Del(t.Context(), checkRunKey(id))
+		err = errors.Join(l.SaveCheckResult(t.Context(), id, "a.example.com", result, at), l.EndCheckRun(t.Context(), id, ""))
+		if _, ok, readErr := l.CheckRun(t.Context(), id); ok || errors.Join(err, readErr) != nil || rdb.TTL(t.Context(), checkRunKey(id)).Val() <= 0 {
+			t.Errorf("a lost one: %v, %v, %v, or it is kept for ever", ok, err, readErr)
 		}
 		if _, ok, err := l.CheckRun(t.Context(), newID()); ok || err != nil {
 			t.Errorf("an unknown one: %v, %v", ok, err)
