@@ -41,7 +41,7 @@ type domainCheck struct {
 
 // Run checks the domains, and prints whether they would work.
 func (c *checkCmd) Run(ctx context.Context, s *terminal.Streams) error {
-	return c.lookup(ctx, s, true, func(l looked) error {
+	return c.lookup(ctx, s, true, func(l lookupTargets) error {
 		checker, ok := certcheck.New(l.Check), true
 		var all []domainCheck
 		t := terminal.Table{Columns: []terminal.Column{terminal.DomainColumn(), {Title: "OK", Color: yesColor}, {Title: "CAUSE", Rank: 1}, terminal.ReasonColumn()}}

@@ -40,7 +40,7 @@ type domainRecords struct {
 
 // Run prints the records.
 func (c *dnsCmd) Run(ctx context.Context, s *terminal.Streams) error {
-	return c.lookup(ctx, s, false, func(l looked) error {
+	return c.lookup(ctx, s, false, func(l lookupTargets) error {
 		checker, known := certcheck.New(l.Check), true
 		var all []domainRecords
 		t := terminal.Table{Columns: []terminal.Column{{Title: "", Color: markColor}, {Title: "TYPE"}, {Title: "NAME", Min: 16}, {Title: "VALUE", Min: 15}, {Title: "DNS HAS NOW", Min: 15}}}

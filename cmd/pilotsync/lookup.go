@@ -50,9 +50,9 @@ func (f *lookupFlags) Validate() error {
 	return errors.Join(errs...)
 }
 
-// looked is what the commands know before they probe: each domain's app as ServerPilot has it, and
+// lookupTargets are what the commands know before they probe: each domain's app as ServerPilot has it, and
 // the domain's rule for a www form.
-type looked struct {
+type lookupTargets struct {
 	config.Worker
 	appOf   map[string]string           // by domain; empty for no app
 	targets map[string]*precheck.Target // by app
@@ -60,18 +60,18 @@ type looked struct {
 }
 
 // target is what a domain is checked against.
-func (l looked) target(domain string) precheck.Target {
+func (l lookupTargets) target(domain string) precheck.Target {
 	target := *l.targets[l.appOf[domain]]
 	target.WWW = cmp.Or(l.www[domain], target.WWW)
 	return target
 }
 
 // reserve takes the places that a domain's names would need on the list of its app.
-func (l looked) reserve(domain string, names []string) { l.targets[l.appOf[domain]].Reserve(names) }
+func (l lookupTargets) reserve(domain string, names []string) { l.targets[l.appOf[domain]].Reserve(names) }
 
 // lookup calls do with what the settings say, and with the domains' apps as ServerPilot has them.
 // Without an account only the settings' addresses are known, which a notice says.
-func (f *lookupFlags) lookup(ctx context.Context, s *terminal.Streams, readOthers bool, do func(looked) error) error {
+func (f *lookupFlags) lookup(ctx context.Context, s *terminal.Streams, readOthers bool, do func(lookupTargets) error) error {
 	f.notes.print(s.Err)
 	if f.App != "" && f.AppID == "" && f.AppIDFile == "" && f.Config == "" && f.APIKey+f.APIKeyFile != "" {
 		f.AppID = f.App
@@ -81,7 +81,7 @@ func (f *lookupFlags) lookup(ctx context.Context, s *terminal.Streams, readOther
 		return err
 	}
 	defer set.Redis.Close()
-	l := looked{Worker: set, appOf: map[string]string{}, targets: map[string]*precheck.Target{}, www: map[string]tasks.WWW{}}
+	l := lookupTargets{Worker: set, appOf: map[string]string{}, targets: map[string]*precheck.Target{}, www: map[string]tasks.WWW{}}
 	limited, cancel := context.WithTimeout(ctx, redisTimeout)
 	defer cancel()
 	reachable := set.Redis.Client.Ping(limited).Err() == nil
