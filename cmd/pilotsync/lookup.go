@@ -50,8 +50,8 @@ func (f *lookupFlags) Validate() error {
 	return errors.Join(errs...)
 }
 
-// lookupTargets are what the commands know before they probe: each domain's app as ServerPilot has it, and
-// the domain's rule for a www form.
+// lookupTargets are what the commands know before they probe: each domain's app as ServerPilot has
+// it, and the domain's rule for a www form.
 type lookupTargets struct {
 	config.Worker
 	appOf   map[string]string           // by domain; empty for no app
@@ -67,7 +67,9 @@ func (l lookupTargets) target(domain string) precheck.Target {
 }
 
 // reserve takes the places that a domain's names would need on the list of its app.
-func (l lookupTargets) reserve(domain string, names []string) { l.targets[l.appOf[domain]].Reserve(names) }
+func (l lookupTargets) reserve(domain string, names []string) {
+	l.targets[l.appOf[domain]].Reserve(names)
+}
 
 // lookup calls do with what the settings say, and with the domains' apps as ServerPilot has them.
 // Without an account only the settings' addresses are known, which a notice says.

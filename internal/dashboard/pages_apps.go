@@ -103,9 +103,8 @@ func (p *pageServer) apps(w http.ResponseWriter, r *http.Request) error {
 	return p.render(w, r, http.StatusOK, "apps", layoutData{Title: "Apps", Section: "/apps", Reload: 10, Body: body})
 }
 
-// sortByUrgency sorts blocked apps and those of a disconnected server first, then failing ones, then
-// paused ones, then those with a warning of their last write, then those with domains that need a
-// person. Of equal ones, those with more such domains come first, then those with a longer list.
+// sortByUrgency sorts apps by their urgency. Of equal ones, those with more domains that need a person
+// come first, then those with a longer list.
 func sortByUrgency(apps []ledger.App) {
 	type rank struct{ urgency, domains int }
 	ranks := make(map[string]rank, len(apps))

@@ -25,8 +25,8 @@ func (e *notFound) Error() string { return e.cause }
 // errBusy is wrapped by the error if a user, or all users, have too many lists checked at a time.
 var errBusy = errors.New("too many lists are checked now")
 
-// errReadOnly is the error of an action of a user who may not act, such as one whose role was changed
-// while a page with buttons was open.
+// errReadOnly is the error of an action of a user with read-only access. A user's role can change
+// while a page with buttons is open.
 var errReadOnly = errors.New("you have read-only access, so nothing was changed")
 
 // errRender is wrapped by the errors of templates.
