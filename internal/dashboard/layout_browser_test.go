@@ -64,8 +64,14 @@ func TestAnActionWithoutASelectionIsNotSent(t *testing.T) {
 	b.open(w.url + "/domains")
 	b.do(chromedp.Click(`#bulk button[value="verify"]`))
 	b.awaitTrue(`document.getElementById("selected").textContent === "Select a domain first" && location.pathname === "/domains"`)
+	w.enqueue("app1", false, "another.example.com") // a live update keeps what the page says
+	b.awaitTrue(`document.getElementById("results").innerText.includes("another.example.com")`)
+	if got := b.text(`document.getElementById("selected").textContent`); got != "Select a domain first" {
+		t.Errorf("after an update the page says %q", got)
+	}
 	b.do(click("#select-all"))
 	b.awaitTrue(`document.getElementById("selected").textContent === "All selected"`)
+	w.awaitState("app1", "another.example.com", tasks.Done)
 	b.do(chromedp.Click(`#bulk button[value="verify"]`))
-	b.awaitTrue(`document.querySelector("h1")?.textContent === "Verify 1 domain"`)
+	b.awaitTrue(`document.querySelector("h1")?.textContent === "Verify 2 domains"`)
 }

@@ -147,6 +147,7 @@
   }
 
   // Says how many domains an action is about. One box selects all of the page.
+  let asked = false; // to select one
   function countSelected() {
     const label = document.getElementById("selected");
     if (!label) return;
@@ -154,7 +155,7 @@
     const page = document.getElementById("select-page"), all = document.getElementById("select-all");
     page.checked = n > 0 && n === boxes.length;
     page.indeterminate = n > 0 && n < boxes.length;
-    label.textContent = all?.checked ? "All selected" : n ? `${n} selected` : "";
+    label.textContent = all?.checked ? "All selected" : n ? `${n} selected` : asked ? "Select a domain first" : "";
   }
   document.addEventListener("change", ({ target }) => {
     if (target.matches("[data-select-page]")) document.querySelectorAll('input[name="select"]').forEach((box) => { box.checked = target.checked; });
@@ -164,7 +165,8 @@
   document.addEventListener("submit", (e) => {
     if (!e.target.matches("#bulk, #adding") || document.querySelector('input[name="select"]:checked, #select-all:checked')) return;
     e.preventDefault();
-    document.getElementById("selected").textContent = "Select a domain first";
+    asked = true;
+    countSelected();
   });
   document.addEventListener("change", ({ target }) => {
     if (target.name === "how") target.form.elements.note.required = target.value === "never";
