@@ -8,13 +8,14 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/test/browsertest"
+	"pilotsync/worker/operator"
 )
 
 func TestLongNamesLeaveRoomForWhatIsBesideThem(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}}}, nil)
 	w.startWorker("app1")
-	const long = "elsewhere-im-langen-namen.ein-sehr-müder-bücherwurm.example.com"
+	const long = "elsewhere-im-namen.mit.unterdomain.eines.müden.bücherwurms.example.com"
 	ascii, err := tasks.ParseDomain(long)
 	if err != nil {
 		t.Fatal(err)
@@ -39,6 +40,19 @@ func TestLongNamesLeaveRoomForWhatIsBesideThem(t *testing.T) {
 	b.awaitTrue(`document.querySelector("#apps .chip.done")`)
 	if b.holds(`getComputedStyle(document.querySelector("#apps .chip.done")).color !== getComputedStyle(document.body).color`) {
 		t.Error("the domains that are done stand out beside those in trouble")
+	}
+
+	b.open(w.url + "/apps/app1")
+	b.awaitTrue(`document.querySelector(".names tbody th")`)
+	if got := b.text(`[...document.querySelectorAll(".names tbody tr")].filter((tr) => tr.innerText.includes("shop")).map((tr) => ` + lines + `(tr.cells[0])).join()`); got != "1,1" {
+		t.Errorf("short names take %s lines beside long ones", got)
+	}
+	if err := operator.New(w.rdb).Pause(t.Context(), "app1", "ada"); err != nil {
+		t.Fatal(err)
+	}
+	b.awaitTrue(`document.querySelectorAll("#state .badge").length === 2`)
+	if !b.holds(`((one, other) => other.left > one.right)(...[...document.querySelectorAll("#state .badge")].map((el) => el.getBoundingClientRect()))`) {
+		t.Error("the badges of an app touch each other")
 	}
 
 	// The fields of a filter end on one line, and an open action stays within its card.

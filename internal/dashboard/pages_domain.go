@@ -137,7 +137,7 @@ func sentence(s string) string {
 		return ""
 	}
 	first, _, _ := strings.Cut(s, " ")
-	if !strings.ContainsAny(first, ".:/") {
+	if !strings.ContainsAny(strings.TrimSuffix(first, ":"), ".:/") {
 		r := []rune(s)
 		s = strings.ToUpper(string(r[0])) + string(r[1:])
 	}

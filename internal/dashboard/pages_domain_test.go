@@ -49,6 +49,8 @@ func TestAClauseBecomesASentence(t *testing.T) {
 		"":                                  "",
 		"taken off (by hand.)":              "Taken off (by hand.)",
 		"österreich":                        "Österreich.",
+		"waits: the app was paused":         "Waits: the app was paused.",
+		"https://a.example: no answer":      "https://a.example: no answer.",
 	} {
 		if got := sentence(clause); got != want {
 			t.Errorf("%q became %q, want %q", clause, got, want)
