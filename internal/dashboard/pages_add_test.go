@@ -2,7 +2,6 @@ package dashboard
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"mime/multipart"
@@ -11,9 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -270,70 +267,6 @@ func TestOnlyWrongLinesGiveTheFormBack(t *testing.T) {
 	}
 	if strings.Contains(rec.Body.String(), "/apps/app1/add") {
 		t.Error("there is nothing to add")
-	}
-}
-
-func TestAUserHasTwoListsCheckedAtATime(t *testing.T) {
-	t.Parallel()
-	s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}}
-	p := &pageServer{}
-	h := newPagesWith(t, s, s, fakeQueues{}, ada, func(made *pageServer) { p = made })
-	for range maxCheckRunsEach {
-		release, _ := p.checks.quota.try("ada")
-		defer release()
-	}
-	rec := sendRequest(h, "POST", "/apps/app1/check", withAddForm("a.example.com", ""))
-	checkAnswer(t, rec, http.StatusTooManyRequests, "a user may have 2 at a time")
-	checkAnswer(t, rec, http.StatusTooManyRequests, "a.example.com</textarea>")
-}
-
-// heldChecks are checks that wait until proceed is closed.
-type heldChecks struct {
-	*fakeLedger
-	held    atomic.Int32
-	proceed chan struct{}
-}
-
-func (h *heldChecks) Check(ctx context.Context, by string, targets ...enqueue.Target) ([]tasks.CheckResult, error) {
-	h.held.Add(1)
-	<-h.proceed
-	return h.fakeLedger.Check(ctx, by, targets...)
-}
-
-func TestAThousandDomainsAreCheckedSomeAtATime(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		names := manyNames(maxAdded)
-		s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}, results: map[string]tasks.CheckResult{}}
-		for _, name := range names[:maxAdded-1] { // no worker answers for the last one
-			s.results[name] = result(name, true, tasks.CauseWouldWork, tasks.Params{})
-		}
-		checks, quota := &heldChecks{fakeLedger: s, proceed: make(chan struct{})}, newQuota(1, 1)
-		pages := newPagesWith(t, s, s, fakeQueues{}, ada, func(p *pageServer) { p.checks.enqueuer, p.checks.quota = checks, quota })
-		sendRequest(pages, "POST", "/apps/app1/check", withAddForm("", strings.Join(names, "\n")))
-		synctest.Wait()
-		if n := checks.held.Load(); n != checksAtOnce {
-			t.Errorf("%d are checked at a time, want %d", n, checksAtOnce)
-		}
-		close(checks.proceed)
-		s.running.Wait()
-		if len(s.run.Results) != maxAdded-1 || !s.run.Ended {
-			t.Errorf("%d results, ended: %v", len(s.run.Results), s.run.Ended)
-		}
-		if _, refusal := quota.try("ada"); refusal != 0 {
-			t.Error("at its end the user can't have another list checked")
-		}
-	})
-}
-
-func TestChecksThatNoWorkerAnswersEndEarly(t *testing.T) {
-	t.Parallel()
-	s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}}
-	pages := newPages(t, s, fakeQueues{}, ada)
-	sendRequest(pages, "POST", "/apps/app1/check", withAddForm("", strings.Join(manyNames(maxAdded), "\n")))
-	s.running.Wait()
-	if n := len(s.checked); n > checksAtOnce+1 || !s.run.Ended { // the next one begins as the first one ends
-		t.Errorf("%d checks began, ended: %v", n, s.run.Ended)
 	}
 }
 
