@@ -234,3 +234,35 @@ func TestTasksInNoListAreDoneOrPutAway(t *testing.T) {
 	harness.AwaitTrue(t, "all are listed", func() bool { return len(f.sim.List("app1")) >= 2*n }) // with their www form
 	f.requireService()
 }
+
+// Then people have to see what is wrong.
+func TestAFullRedisIsReadAndLosesNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, simulator.Options{}, "--maxmemory", "24mb")
+	ctx, php := t.Context(), f.as("php")
+	f.worker()
+	web := f.web("")
+	f.requireListed("app1")
+	var keys []string
+	harness.AwaitTrue(t, "Redis is full", func() bool {
+		keys = append(keys, fmt.Sprintf("pilotsync:{invented%d}:handover", len(keys)))
+		return redis.IsOOMError(php.Set(ctx, keys[len(keys)-1], strings.Repeat("x", 900_000), 0).Err())
+	})
+	keys = keys[:len(keys)-1]
+	for used := 900_000; used > 10; used /= 2 { // what is left
+		keys = append(keys, fmt.Sprintf("pilotsync:{rest%d}:handover", used))
+		php.Set(ctx, keys[len(keys)-1], strings.Repeat("x", used), 0)
+	}
+	for _, user := range []string{"page", "worker"} {
+		if code, output := f.run([]string{"REDIS_URL=" + f.redis.As(user)}, "status", "--app=app1"); code != 0 || !strings.Contains(output, "honest1.example.com") {
+			t.Errorf("status as %s ends with %d: %s", user, code, output)
+		}
+	}
+	for _, path := range []string{"/", "/domains", "/apps/app1", "/domains/app1/honest1.example.com"} {
+		if page := harness.Page(t, web.page+path); !strings.Contains(page, "app1") {
+			t.Errorf("%s is %.500s", path, page)
+		}
+	}
+	f.admin.Del(ctx, keys...)
+	f.requireService()
+}

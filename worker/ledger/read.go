@@ -119,26 +119,35 @@ func (l *Ledger) read(ctx context.Context, app string, names []string) ([]View, 
 	var sync *redis.SliceCmd
 	if len(names) == 0 {
 		var d, p *redis.MapStringStringCmd
-		if _, err := l.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
-			d, p = pipe.HGetAll(ctx, key(app, "domains")), pipe.HGetAll(ctx, key(app, "pending"))
+		if err := l.readTogether(ctx, func(pipe redis.Pipeliner) {
+			p, d = pipe.HGetAll(ctx, key(app, "pending")), pipe.HGetAll(ctx, key(app, "domains"))
 			sync = pipe.HMGet(ctx, key(app, "sync"), syncFields()...)
-			return nil
 		}); err != nil {
 			return nil, fmt.Errorf("read the domains of app %s: %w", app, err)
 		}
 		domains, pending = d.Val(), p.Val()
 	} else {
 		var d, p *redis.SliceCmd
-		if _, err := l.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
-			d, p = pipe.HMGet(ctx, key(app, "domains"), names...), pipe.HMGet(ctx, key(app, "pending"), names...)
+		if err := l.readTogether(ctx, func(pipe redis.Pipeliner) {
+			p, d = pipe.HMGet(ctx, key(app, "pending"), names...), pipe.HMGet(ctx, key(app, "domains"), names...)
 			sync = pipe.HMGet(ctx, key(app, "sync"), syncFields()...)
-			return nil
 		}); err != nil {
 			return nil, fmt.Errorf("read %d domains of app %s: %w", len(names), app, err)
 		}
 		domains, pending = foundFields(names, d.Val()), foundFields(names, p.Val())
 	}
 	return decodeViews(app, domains, pending, foundFields(syncFields(), sync.Val()))
+}
+
+// readTogether reads at one moment, by a transaction. A full Redis refuses transactions, even those
+// that only read. Then it reads one after the other: what moves meanwhile, from what fn reads first
+// to what it reads next, is found in one of them.
+func (l *Ledger) readTogether(ctx context.Context, fn func(redis.Pipeliner)) error {
+	_, err := l.rdb.TxPipelined(ctx, func(p redis.Pipeliner) error { fn(p); return nil })
+	if redis.IsExecAbortError(err) {
+		return l.pipelined(ctx, fn) // whose error also says what is refused
+	}
+	return err
 }
 
 // foundFields maps the requested fields to their values, without the missing ones.

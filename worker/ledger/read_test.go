@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/tasks"
+	"pilotsync/test/redistest"
 	"pilotsync/worker/listsync"
 )
 
@@ -219,5 +221,37 @@ func TestATimeBeyondTheYear9999CountsAsNone(t *testing.T) {
 	}
 	if at := parseTime("253402300799000"); at.Year() != 9999 {
 		t.Errorf("the end of the year 9999 is %s", at)
+	}
+}
+
+// Then people have to find out what is wrong.
+func TestAFullRedisIsRead(t *testing.T) {
+	t.Parallel()
+	rdb, ctx := client(t, redistest.New(t).Addr), t.Context()
+	l := New(rdb)
+	for i, domain := range []string{"a.example.com", "b.example.com"} {
+		if _, err := l.Record(ctx, change(domain, first+int64(i)), event("asked")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func() (all []string) {
+		t.Helper()
+		whole, err1 := l.Domains(ctx, testApp)
+		named, err2 := l.Domains(ctx, testApp, "b.example.com", "unknown.example.com")
+		writes, err3 := l.Writes(ctx, testApp, 10)
+		if err := errors.Join(err1, err2, err3); err != nil || len(writes) > 0 {
+			t.Fatalf("%d writes, %v", len(writes), err)
+		}
+		for _, v := range append(whole, named...) {
+			all = append(all, v.Domain+" is "+string(v.State))
+		}
+		return all
+	}
+	before := read()
+	if err := rdb.ConfigSet(ctx, "maxmemory", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, read()); diff != "" || len(before) != 3 {
+		t.Errorf("what is read of a full Redis (-before +then):\n%s", diff)
 	}
 }

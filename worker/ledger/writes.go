@@ -57,9 +57,11 @@ type writeChanges struct {
 // Writes returns an app's last writes, at most n, newest first. Writes that change no name
 // aren't recorded.
 func (l *Ledger) Writes(ctx context.Context, app string, n int) ([]Write, error) {
-	p := l.rdb.TxPipeline()
-	inFlight, lines := p.HMGet(ctx, key(app, "shown"), "write"), p.LRange(ctx, key(app, "writes"), 0, int64(n)-1)
-	if _, err := p.Exec(ctx); err != nil {
+	var inFlight *redis.SliceCmd
+	var lines *redis.StringSliceCmd
+	if err := l.readTogether(ctx, func(p redis.Pipeliner) {
+		inFlight, lines = p.HMGet(ctx, key(app, "shown"), "write"), p.LRange(ctx, key(app, "writes"), 0, int64(n)-1)
+	}); err != nil {
 		return nil, fmt.Errorf("read the writes of app %s: %w", app, err)
 	}
 	all := lines.Val()

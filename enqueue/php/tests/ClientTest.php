@@ -563,6 +563,17 @@ change z: it takes a domain as a string', $e->getMessage());
         self::assertSame(1, $this->trips());
     }
 
+    public function testStatusOfAFullRedis(): void
+    {
+        $redis = $this->server->redis();
+        $redis->hSet('pilotsync:{app1}:domains', 'example.com', '{"domain":"example.com","seq":5,"names":["example.com"],"state":"done","cause":"Works"}');
+        $redis->hSet('pilotsync:{app1}:pending', 'new.example.com', '{"app_id":"app1","domain":"new.example.com","seq":6,"requested_at":"2026-03-01T12:00:00Z"}');
+        $before = [$this->client()->status('example.com'), $this->client()->status('new.example.com'), $this->client()->status('unknown.example.com')];
+        $redis->config('SET', 'maxmemory', '1');
+        self::assertSame($before, [$this->client()->status('example.com'), $this->client()->status('new.example.com'), $this->client()->status('unknown.example.com')]);
+        self::assertSame(['done', 'pending'], [$before[0]['state'] ?? null, $before[1]['state'] ?? null]);
+    }
+
     /** @return array<string, array{string, string}> */
     public static function remedies(): array
     {
