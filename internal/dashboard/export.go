@@ -191,10 +191,10 @@ func (p *pageServer) export(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err != nil && !started:
 		p.showError(w, r, err)
-	case err != nil && r.Context().Err() == nil:
-		p.log.WithError(err).Warn("an export ended early")
-		cut(w, r)
-	case err != nil: // the client is gone
+	case err != nil:
+		if r.Context().Err() == nil { // otherwise the client is gone
+			p.log.WithError(err).Warn("an export ended early")
+		}
 		cut(w, r)
 	}
 }

@@ -85,11 +85,13 @@ func (d dnsRecords) CustomerText() string {
 			fmt.Fprintf(&b, "  Now:   %s\n", r.FoundText())
 		}
 	}
+	also := ""
 	if len(change) > 0 {
 		b.WriteString("\nLeave the other records as they are. ")
+		also = "also "
 	}
 	if n := len(d.Problems); n > 0 {
-		fmt.Fprintf(&b, "Please %srepair %s of %s:\n", also(len(change) > 0), plural(n, "this problem", "these problems"), name)
+		fmt.Fprintf(&b, "Please %srepair %s of %s:\n", also, plural(n, "this problem", "these problems"), name)
 		for _, c := range d.Problems {
 			fmt.Fprintf(&b, "\n%s %s\n", withUnicode(sentence(c.Sentence())), withUnicode(c.Remedy()))
 		}
@@ -97,13 +99,6 @@ func (d dnsRecords) CustomerText() string {
 	}
 	b.WriteString("The domain is then checked again automatically.\n")
 	return b.String()
-}
-
-func also(is bool) string {
-	if is {
-		return "also "
-	}
-	return ""
 }
 
 // presentText says what DNS has. Which record an address comes from isn't known.
