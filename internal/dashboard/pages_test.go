@@ -290,6 +290,11 @@ func TestTheOverviewShowsFailuresFirst(t *testing.T) {
 	if strings.Contains(page, "No worker is running") {
 		t.Error("the running worker isn't counted")
 	}
+	q.workers = nil
+	page = sendRequest(newPages(t, s, q, User{Role: View}), "GET", "/", nil).Body.String()
+	if at := strings.Index(page, "No worker is running"); at < 0 || at > strings.Index(page, "The server of an app is not connected") {
+		t.Errorf("that no worker is running isn't the first warning:\n%s", page)
+	}
 	if strings.Count(page, "/apps/invented") != 1 {
 		t.Error("an app that no worker has served is among the others")
 	}
