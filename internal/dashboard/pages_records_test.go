@@ -25,6 +25,9 @@ func TestTheTextForTheCustomerSaysOnlyWhatIsTrue(t *testing.T) {
 	const unchanged = "As far as is known, nothing has to be changed in the DNS of shop.example.com.\n\n"
 	proxy := tasks.SeenName{Has: []string{"203.0.113.9"}, Provider: "Relay"}
 	unanswered, here := tasks.SeenName{NoAnswer: true}, tasks.SeenName{Has: []string{"198.51.100.4"}}
+	elsewhere := tasks.Cause{Code: tasks.CauseDNSElsewhere, Params: tasks.Params{Found: []string{"203.0.113.9"}, Expected: []string{"198.51.100.4"}}}
+	both := viewWith(tasks.Failed, tasks.SeenName{Has: []string{"203.0.113.9"}}, elsewhere)
+	both.Record.Warnings = []tasks.Cause{{Code: tasks.CauseDNSSECBogus, Params: tasks.Params{Name: "www.shop.example.com"}}}
 	for _, test := range []struct {
 		name          string
 		view          ledger.View
@@ -36,8 +39,10 @@ func TestTheTextForTheCustomerSaysOnlyWhatIsTrue(t *testing.T) {
 			"Please repair this problem of shop.example.com:\n\nThe DNS lookup of shop.example.com failed, which doesn't mean that its records are wrong. If it lasts, check that the domain's name servers answer.\n\n" + checked},
 		{"another site behind a proxy", viewWith(tasks.DoneWithoutSSL, proxy, tasks.Cause{Code: tasks.CauseOtherSite, Params: tasks.Params{Provider: "Relay", Expected: []string{"198.51.100.4"}}}), "1 problem to repair",
 			"Please repair this problem of shop.example.com:\n\nshop.example.com is behind Relay, and the site that answers there isn't of this network. In the proxy's settings, set the origin of shop.example.com to the app's server, 198.51.100.4.\n\n" + checked},
-		{"wrong records", viewWith(tasks.Failed, tasks.SeenName{Has: []string{"203.0.113.9"}}, tasks.Cause{Code: tasks.CauseDNSElsewhere, Params: tasks.Params{Found: []string{"203.0.113.9"}, Expected: []string{"198.51.100.4"}}}), "1 of 1 to change",
+		{"wrong records", viewWith(tasks.Failed, tasks.SeenName{Has: []string{"203.0.113.9"}}, elsewhere), "1 of 1 to change",
 			"Please change these DNS records of shop.example.com at your DNS provider:\n\nChange the A record\n  Name:  shop.example.com\n  Value: 198.51.100.4\n  Now:   203.0.113.9\n\nLeave the other records as they are. " + checked},
+		{"a wrong record, and wrong signatures", both, "1 of 1 to change, 1 problem to repair",
+			"Please change these DNS records of shop.example.com at your DNS provider:\n\nChange the A record\n  Name:  shop.example.com\n  Value: 198.51.100.4\n  Now:   203.0.113.9\n\nLeave the other records as they are. Please also repair this problem of shop.example.com:\n\nThe DNSSEC signatures of www.shop.example.com are wrong, so many resolvers refuse its records. Repair the signatures of the zone, or delete its DS record at the registrar.\n\n" + checked},
 		{"a problem of the operator", viewWith(tasks.DoneWithoutSSL, here, tasks.Cause{Code: tasks.CauseAutoSSLOff}), "all right", unchanged + "shop.example.com points to the server: 198.51.100.4.\n"},
 		{"a proxy that works", viewWith(tasks.Done, proxy, tasks.Cause{Code: tasks.CauseWorks}), "nothing to change", unchanged + "shop.example.com is behind a proxy: 203.0.113.9.\n"},
 		{"not looked up", viewWith(tasks.CheckingDNS, unanswered, tasks.Cause{Code: tasks.CauseWaitsToBeListed}), "not all known", unchanged + "What shop.example.com points to isn't known.\n"},
