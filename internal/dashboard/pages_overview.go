@@ -21,11 +21,10 @@ const (
 type overview struct {
 	Attention            attention
 	Tiles                []tile
-	Domains              int                 // without the removed ones
 	Disconnected         firstOf[ledger.App] // apps whose server isn't connected to ServerPilot
 	Failing              firstOf[ledger.App]
 	Paused               firstOf[ledger.App]
-	Unserved             ledger.Unserved     // no worker has ever served them; they are nowhere else on the page
+	Unserved             ledger.Unserved     // no worker has ever served them
 	Expiring             firstOf[ledger.App] // apps with certificates that weren't renewed in time, the earliest end first
 	ExpiringCertificates int                 // in these apps
 	Latest               []ledger.View
@@ -116,8 +115,10 @@ func (p *pageServer) overview(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	count := tiles(apps) // of all, as /domains lists them
 	apps, unserved := ledger.SplitUnserved(apps, live)
 	o := summarize(ledger.AddServed(apps, live))
+	o.Tiles = count
 	o.Unserved = ledger.NewUnserved(unserved)
 	o.Unserved.Shown = o.Unserved.Shown[:min(len(o.Unserved.Shown), maxNotices)]
 	o.Latest = latest
@@ -144,13 +145,8 @@ func (p *pageServer) overview(w http.ResponseWriter, r *http.Request) error {
 
 // summarize returns the part of the overview that follows from the apps' states.
 func summarize(apps []ledger.App) overview {
-	o := overview{AllApps: len(apps), Tiles: tiles(apps), Attention: attentionOf(apps, "")}
+	o := overview{AllApps: len(apps), Attention: attentionOf(apps, "")}
 	var disconnected, failing, paused, expiring []ledger.App
-	for _, t := range o.Tiles {
-		if t.State != tasks.Removed {
-			o.Domains += t.Count
-		}
-	}
 	for _, a := range apps {
 		if a.Disconnected() {
 			disconnected = append(disconnected, a)

@@ -268,7 +268,7 @@ func TestTheOverviewShowsFailuresFirst(t *testing.T) {
 		{ID: "calm", Listed: 290, ListedAt: noon, Counts: map[tasks.State]int{tasks.Done: 1200}},
 		{ID: "cooling", Failure: &listsync.Failure{Reason: "503 <b>", Since: noon.Add(-time.Hour)}, Pending: 1, ListedAt: noon, Oldest: noon.Add(-3 * time.Minute)},
 		{ID: "cut", DisconnectedSince: noon.Add(-time.Hour)},
-		{ID: "invented", Pending: 5, Failure: &listsync.Failure{Reason: "no account", Blocked: true, Since: noon.Add(-2 * time.Hour)}},
+		{ID: "invented", Pending: 5, Counts: map[tasks.State]int{tasks.Pending: 5}, Failure: &listsync.Failure{Reason: "no account", Blocked: true, Since: noon.Add(-2 * time.Hour)}},
 		{ID: "held", Paused: "ada <b>", Pending: 4},
 		{ID: "later", Expiring: ledger.Expiring{Count: 1, First: noon.Add(9 * 24 * time.Hour), Domain: "later.example.com"}},
 		{ID: "soon", Expiring: ledger.Expiring{Count: 2, First: noon.Add(3 * 24 * time.Hour), Domain: "soon.example.com"}},
@@ -279,7 +279,7 @@ func TestTheOverviewShowsFailuresFirst(t *testing.T) {
 	last := 0
 	for _, want := range []string{"The server of an app is not connected", "Check that the server runs", "cut</a>, since", "stuck</a> is blocked until a person acts", "no card", "cooling</a> is failing", "503 &lt;b&gt;", "1 change waits",
 		"5 changes wait for an app that no worker has ever served", "invented</a>: 5 changes", "held</a> is paused by ada &lt;b&gt;", "4 changes wait", "3 certificates were not renewed in time", "soon.example.com", "later.example.com",
-		"3 messages are in quarantine", "pilotsync quarantine", "1 webhook is switched off", "2 webhook events could not be delivered", `tile failed alarm"`, "1,200", "shop.example.com",
+		"3 messages are in quarantine", "pilotsync quarantine", "1 webhook is switched off", "2 webhook events could not be delivered", `tile failed alarm"`, `<span class="count">5</span> <span class="label">Pending`, "1,200", "shop.example.com",
 		"1,234", "3 min ago", `href="/apps/cooling"`, "h1</b>", "serve ssl", `"/apps/stuck"`, `"/apps/cooling"`, `"/apps/held"`, ">paused<", `"/apps/calm"`, "290 of 300"} {
 		at := strings.Index(page[last:], want)
 		if at < 0 {
