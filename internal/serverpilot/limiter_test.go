@@ -151,6 +151,27 @@ func TestFurtherCallsComeBeforeFirstOnes(t *testing.T) {
 	}
 }
 
+func TestASyncThatHasBegunHasEverySecondTurn(t *testing.T) {
+	t.Parallel()
+	_, connect := startRedis(t)
+	l := NewLimiter(connect(), testClient, 1)
+	var last time.Duration
+	for i := range 30 {
+		wait, err := l.TrySync(t.Context(), fmt.Sprint("app", i), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = wait
+	}
+	wait, err := l.TrySyncAgain(t.Context(), "begun")
+	if most := 2 * l.syncs.step; err != nil || wait <= 0 || wait > most || last <= most {
+		t.Errorf("it waits for %s, %v, while the last app waits for %s; want %s at most", wait, err, last, most)
+	}
+	if wait := l.SyncDelay("begun", true); wait > 2*l.syncs.step {
+		t.Errorf("its turn comes after %s", wait)
+	}
+}
+
 func TestTheLimiterKnowsWhoWaitsForIt(t *testing.T) {
 	t.Parallel()
 	m, connect := startRedis(t)
