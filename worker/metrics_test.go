@@ -224,6 +224,9 @@ func TestEachMetricCountsItsEvents(t *testing.T) {
 		if strings.HasPrefix(series, "pilotsync_") && strings.Contains(series, "example.com") {
 			t.Errorf("%s: a label that grows with the domains", series)
 		}
+		if strings.Contains(series, `app="unserved"`) {
+			t.Errorf("%s: a label that any producer can invent", series)
+		}
 	}
 }
 

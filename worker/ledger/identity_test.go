@@ -126,7 +126,7 @@ func TestALossHasOneEventForEachAppAndEndsWithTheHandover(t *testing.T) {
 		t.Errorf("the loss is %+v, %v", loss, err)
 	}
 	rdb.HSet(ctx, ledgerKey, "lost", is.Lost.Add(-LossKept).UnixMilli()-1)
-	if loss, err := l.Loss(ctx); err != nil || !loss.At.IsZero() {
+	if loss, err := l.Loss(ctx); err != nil || !loss.At.IsZero() || loss.Detected.IsZero() {
 		t.Errorf("a week later: %+v, %v", loss, err)
 	}
 }
