@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -16,6 +17,13 @@ import (
 
 // readLimit is how long one page may read from Redis.
 const readLimit = 5 * time.Second
+
+// maxPages is how many pages are made at a time, maxPagesEach how many of one user. Each may need
+// some MB while it is made. Further ones wait, until their time limit ends.
+const (
+	maxPages     = 32
+	maxPagesEach = 16
+)
 
 // Reader is what the pages read from the ledger; [*ledger.Ledger] in production.
 type Reader interface {
@@ -68,6 +76,7 @@ type pageServer struct {
 	enqueuer  Enqueuer
 	bulks     bulkStore
 	exports   *quota
+	making    *quota // pages
 	checks    *checkRunner
 	audits    auditReader
 	operator  Operator
@@ -100,6 +109,7 @@ func (s *Dashboard) registerPages(mux *http.ServeMux) {
 }
 
 func (p *pageServer) register(mux *http.ServeMux) {
+	p.making = newQuota(maxPages, maxPagesEach)
 	page := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
 		mux.HandleFunc(pattern, p.handle(readLimit, h))
 	}
@@ -132,12 +142,18 @@ func (p *pageServer) register(mux *http.ServeMux) {
 	})
 }
 
-// handle limits the time of a page, and shows its error as a page.
+// handle limits the time of a page and how many are made at a time, and shows its error as a page.
 func (p *pageServer) handle(limit time.Duration, h func(http.ResponseWriter, *http.Request) error) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
 		r = r.WithContext(ctx)
+		release, refusal := p.making.acquire(ctx, userOf(ctx).Name)
+		if refusal != 0 {
+			refuse(w, refusal, readLimit, fmt.Sprintf("The dashboard makes %d pages of a user at a time, %d in all: try again later.\n", maxPagesEach, maxPages))
+			return
+		}
+		defer release()
 		if err := h(w, r); err != nil {
 			p.showError(w, r, err)
 		}
