@@ -61,8 +61,8 @@ func liveWorkers(ctx context.Context, l *ledger.Ledger) ([]ledger.Worker, error)
 	return live, err
 }
 
-// splitUnserved returns the apps, sorted by id, without most of the unserved ones, which anyone who
-// may enqueue can invent. With all they stay.
+// splitUnserved returns the apps, sorted by id, without most of the unserved ones, which any producer
+// can invent. With all they stay.
 func splitUnserved(apps []ledger.App, live []ledger.Worker, all bool) ([]ledger.App, ledger.Unserved) {
 	shown, others := ledger.SplitUnserved(apps, live)
 	unserved := ledger.NewUnserved(others)
