@@ -39,11 +39,11 @@ func newListRoom(list []string, listed int, views []ledger.View) listRoom {
 }
 
 func (p *pageServer) listRoom(ctx context.Context, app string) (listRoom, error) {
-	views, err := p.reader.Domains(ctx, app)
+	states, err := p.reader.AppStates(ctx, app)
 	if err != nil {
 		return listRoom{}, err
 	}
-	states, err := p.reader.AppStates(ctx, app)
+	views, err := p.desired(ctx, states[0])
 	if err != nil {
 		return listRoom{}, err
 	}

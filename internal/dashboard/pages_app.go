@@ -107,7 +107,7 @@ func (p *pageServer) app(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	views, err := p.reader.Domains(ctx, id)
+	views, err := p.desired(ctx, apps[0])
 	if err != nil {
 		return err
 	}
@@ -129,6 +129,24 @@ func (p *pageServer) app(w http.ResponseWriter, r *http.Request) error {
 	}
 	body.Kinds = countKinds(body.Names)
 	return p.render(w, r, http.StatusOK, "app", layoutData{Title: id, Section: "/apps", Watch: id, Reload: 15, Body: body})
+}
+
+// maxDesired is how many domains are compared with a list, which has far fewer names, and how many
+// pending ones. The ledger may have any number of refused and removed ones.
+const maxDesired = 2000
+
+// desired returns the domains that are on an app's list or have a pending change, sorted by name.
+func (p *pageServer) desired(ctx context.Context, app ledger.App) (all []ledger.View, err error) {
+	listed := slices.DeleteFunc(tasks.States(), func(s tasks.State) bool { return !s.Listed() })
+	for _, states := range [][]tasks.State{listed, {tasks.Pending}} {
+		page, err := p.reader.Find(ctx, []ledger.App{app}, ledger.Query{States: states, Limit: maxDesired})
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Views...)
+	}
+	slices.SortFunc(all, func(a, b ledger.View) int { return strings.Compare(a.Domain, b.Domain) })
+	return all, nil
 }
 
 // checkApp returns a [*notFound] if the ledger doesn't have the app, and no live worker serves it.

@@ -1,6 +1,8 @@
 package dashboard
 
 import (
+	"context"
+	"net/http"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -54,6 +56,41 @@ func TestListUsageHasThreeLevels(t *testing.T) {
 		f := listUsage(ledger.App{Listed: used})
 		if f.Of != 300 || f.Level() != want {
 			t.Errorf("%d of %d is %q, want %q", used, f.Of, f.Level(), want)
+		}
+	}
+}
+
+// queries is a ledger that keeps what is asked of it.
+type queries struct {
+	*fakeLedger
+	asked []ledger.Query
+}
+
+func (q *queries) Find(ctx context.Context, apps []ledger.App, query ledger.Query) (ledger.Page, error) {
+	q.asked = append(q.asked, query)
+	return q.fakeLedger.Find(ctx, apps, query)
+}
+
+// 100,000 refused domains of an app ended the dashboard that showed it, for want of memory.
+func TestAnAppsPageReadsABoundedNumberOfDomains(t *testing.T) {
+	t.Parallel()
+	s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}, views: []ledger.View{failedShop("app1")}}
+	q := &queries{fakeLedger: s}
+	if w := sendRequest(newPagesOver(t, s, q, fakeQueues{}, User{"ada", View}), "GET", "/apps/app1", nil); w.Code != http.StatusOK {
+		t.Fatalf("the page is answered %d: %s", w.Code, w.Body)
+	}
+	seen := map[tasks.State]bool{}
+	for _, query := range q.asked {
+		for _, state := range query.States {
+			seen[state] = true
+		}
+		if len(query.States) == 0 || query.Limit > maxDesired {
+			t.Errorf("the page asks for %+v", query)
+		}
+	}
+	for _, state := range tasks.States() {
+		if want := state != tasks.Rejected && state != tasks.Removed; seen[state] != want {
+			t.Errorf("domains in state %s are read: %v, want %v", state, seen[state], want)
 		}
 	}
 }

@@ -34,7 +34,6 @@ type Reader interface {
 	SnoozeOf(ctx context.Context, v ledger.View) (*ledger.Snooze, error)
 	Latest(ctx context.Context, apps []ledger.App, n int) ([]ledger.View, error)
 	Domain(ctx context.Context, app, domain string) (ledger.View, bool, error)
-	Domains(ctx context.Context, app string, names ...string) ([]ledger.View, error)
 	History(ctx context.Context, app, domain string) ([]listsync.HistoryEntry, error)
 	Writes(ctx context.Context, app string, n int) ([]ledger.Write, error)
 	Owned(ctx context.Context, app string) ([]string, error)
