@@ -4,6 +4,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"pilotsync/internal/simulator"
 	"pilotsync/worker"
 	"pilotsync/worker/ledger"
@@ -38,6 +40,7 @@ func TestWorkThatAnEarlierReleaseLeftIsFound(t *testing.T) {
 	server.SetTime(now)
 	maintain()
 	f.rdb.SAdd(t.Context(), "pilotsync:apps", "app1")
+	f.rdb.ZAdd(t.Context(), "pilotsync:{agenda}:visits", redis.Z{Score: float64(now.Add(time.Hour).UnixMilli()), Member: "app1"})
 	f.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "wake", 1, "awake", 1)
 	wake := func() int64 {
 		app, err := f.ledger.App(t.Context(), "app1")
@@ -49,13 +52,45 @@ func TestWorkThatAnEarlierReleaseLeftIsFound(t *testing.T) {
 	later()
 	maintain()
 	if n := wake(); n != 1 {
-		t.Fatalf("wake %d: the agenda has an app that no worker marked", n)
+		t.Fatalf("wake %d: a pass read an app that no worker marked", n)
 	}
 	f.rdb.Set(t.Context(), "pilotsync:sweep", now.UnixMilli(), 0) // its last sweep
 	later()
 	maintain()
 	if n := wake(); n != 2 {
 		t.Errorf("wake %d: the app's lost sync wasn't found", n)
+	}
+}
+
+// A Cluster's agenda is on a node of its own, which can lose what the apps' nodes keep. An app that
+// never had a sync has no visit, and has no pass read all apps again and again.
+func TestAnAppThatTheAgendaLostIsVisitedAgain(t *testing.T) {
+	t.Parallel()
+	f, server := setupWithClock(t, simulator.Options{})
+	now := time.Now()
+	f.rdb.SAdd(t.Context(), "pilotsync:apps", "app1", "never")
+	f.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "wake", 1)
+	maintain := f.maintainer(f.config("app1"))
+	pass := func() {
+		t.Helper()
+		now = now.Add(16 * time.Second)
+		server.SetTime(now)
+		maintain()
+	}
+	visits := func() int64 { return f.rdb.ZCard(t.Context(), "pilotsync:{agenda}:visits").Val() }
+	pass()
+	for range 2 {
+		pass()
+		f.rdb.Del(t.Context(), "pilotsync:{agenda}:visits")
+		pass()
+		if n := visits(); n != 1 {
+			t.Fatalf("%d apps are on the agenda, want app1", n)
+		}
+	}
+	f.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "awake", 1)
+	pass()
+	if wake := f.rdb.HGet(t.Context(), "pilotsync:{app1}:sync", "wake").Val(); wake != "1" {
+		t.Errorf("wake %s: a pass read an app that isn't due, though the agenda lost nothing", wake)
 	}
 }
 

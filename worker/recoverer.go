@@ -60,6 +60,7 @@ type recoverer struct {
 
 	served   *registry.Served // whose apps this worker has visited
 	complete string           // identity of the ledger whose apps this worker has read as the recoverer
+	lacking  int              // how many apps the agenda lacked at this worker's last pass as the recoverer
 }
 
 // visitDue visits the apps that are due.
@@ -69,10 +70,18 @@ func (r *recoverer) visitDue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	known := 0
+	if all {
+		if known, err = r.ledger.CountApps(ctx); err != nil { // first, since an app's mark comes before it is known
+			return err
+		}
+	}
 	agenda, err := r.ledger.DueVisits(ctx)
 	if err != nil {
 		return err
 	}
+	// An app without a sync may have no visit. So only a greater number says that visits were lost.
+	lacking := max(0, known-agenda.Apps)
 	p := pass{recoverer: r, all: all, served: r.registry.Load(), now: agenda.Now, seen: map[string]time.Time{}, names: namesCounted, agenda: agenda,
 		reconciliations: leastReconciliations + 2*agenda.Apps*int(maintenanceInterval/time.Second)/int(time.Hour/time.Second)}
 	for _, visit := range agenda.Due {
@@ -88,7 +97,7 @@ func (r *recoverer) visitDue(ctx context.Context) error {
 		}
 	}
 	p.changed = r.served != p.served
-	p.complete = all && (p.names != namesCounted || identity == "" || r.complete != identity)
+	p.complete = all && (p.names != namesCounted || identity == "" || r.complete != identity || lacking > r.lacking)
 	apps, err := p.apps(ctx, agenda.Due)
 	if err != nil {
 		return err
@@ -101,6 +110,9 @@ func (r *recoverer) visitDue(ctx context.Context) error {
 		return err
 	}
 	r.served = p.served
+	if all {
+		r.lacking = lacking
+	}
 	if p.complete {
 		r.complete = identity
 	}

@@ -70,6 +70,15 @@ func (l *Ledger) Apps(ctx context.Context) ([]string, error) {
 	return apps, nil
 }
 
+// CountApps returns how many apps have a ledger.
+func (l *Ledger) CountApps(ctx context.Context) (int, error) {
+	n, err := l.rdb.SCard(ctx, appsKey).Result()
+	if err != nil {
+		return 0, fmt.Errorf("count the apps: %w", err)
+	}
+	return int(n), nil
+}
+
 // App returns the state of one app; an unknown app has an empty one.
 func (l *Ledger) App(ctx context.Context, id string) (App, error) {
 	var fields *redis.MapStringStringCmd
