@@ -62,6 +62,10 @@ func (h *changeHandler) record(ctx context.Context, kind string, payload []byte)
 		h.metrics.ChangeRecorded(metrics.Unissued)
 		return c, "", taskerr.Permanent(fmt.Errorf("order number %d of %s was never issued: by Redis's clock and the app's recorded changes it is at most %d. Nothing was changed. If the request is genuine, make it again",
 			c.Seq, pending.ID(), recorded.Unissued))
+	case recorded.Full:
+		h.metrics.ChangeRecorded(metrics.Full)
+		return c, "", taskerr.Permanent(fmt.Errorf("the ledger has %d domains of app %s, and takes no more: %s isn't recorded. Remove domains; the ledger drops those some time after that (PILOTSYNC_KEEP_REMOVED)",
+			ledger.MaxDomains, c.AppID, pending.ID()))
 	case recorded.Superseded:
 		h.metrics.ChangeRecorded(metrics.Superseded)
 		return c, "superseded: a later change of the domain is known already", h.noteSuperseded(ctx, pending, entry)

@@ -236,11 +236,19 @@ func TestABadPayloadIsArchivedWithItsReason(t *testing.T) {
 	f := setup(t, simulator.Options{})
 	f.start(f.config("app1"))
 	client, inspector := asynq.NewClientFromRedisClient(f.rdb), asynq.NewInspectorFromRedisClient(f.rdb)
+	var invented []any
+	for i := range ledger.MaxDomains {
+		invented = append(invented, fmt.Sprint(i, ".example.com"), 1)
+	}
+	if err := f.rdb.HSet(t.Context(), "pilotsync:{crowded}:seqs", invented...).Err(); err != nil {
+		t.Fatal(err)
+	}
 	poison := []struct{ queue, kind, payload, reason string }{
 		{tasks.QueueDomains, tasks.TypeDomainAdd, "not JSON", "not the JSON"},
 		{tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"app1","domain":"x","seq":1,"requested_at":"2026-01-01T00:00:00Z"}`, "domain"},
 		{tasks.QueueDomains, tasks.TypeDomainRemove, `{"app_id":"app1","domain":"x.example.com","requested_at":"2026-01-01T00:00:00Z"}`, "seq"},
 		{tasks.QueueDomains, tasks.TypeDomainRemove, `{"app_id":"app1","domain":"shop.example.com","seq":9007199254740992,"requested_at":"2026-01-01T00:00:00Z"}`, "order number 9007199254740992 of change:app1:shop.example.com:9007199254740992 was never issued"},
+		{tasks.QueueDomains, tasks.TypeDomainAdd, `{"app_id":"crowded","domain":"x.example.com","seq":1,"requested_at":"2026-01-01T00:00:00Z"}`, "takes no more"},
 		{tasks.QueueDomains, "domain:rename", `{}`, "no such task type"},
 		{tasks.QueueLists, tasks.TypeAppSync, `{"app_id":"a/b","wake":1}`, "app_id"},
 		{tasks.QueueSSL, tasks.TypeSSLVerify, `{"app_id":"app1","domain":"x.example.com","seq":1,"attempt":0}`, "attempt"},

@@ -57,6 +57,10 @@ func (l *Ledger) Now(ctx context.Context) (time.Time, error) {
 	return now.UTC(), nil
 }
 
+// MaxDomains is how many domains the ledger has of an app, those included that were removed in the
+// last 30 days. A list takes 300 names. Any producer can invent domains, and a sync reads its app's.
+const MaxDomains = 100_000
+
 // Recorded is the result of recording a change.
 type Recorded struct {
 	// Superseded: a later change of the domain was recorded before.
@@ -64,6 +68,8 @@ type Recorded struct {
 	// Unissued is the greatest order number that may have been issued, if the change has a
 	// greater one; otherwise 0. Then nothing was recorded.
 	Unissued int64
+	// Full: the ledger has [MaxDomains] other domains of the app. Then nothing was recorded.
+	Full bool
 	// Repeated: the same change was recorded before.
 	Repeated bool
 	// Start: the caller must enqueue the sync task for Wake, the number of the app's wake.
@@ -73,7 +79,8 @@ type Recorded struct {
 
 // Record records a change, adds entry to its domain's history, and wakes the app, in one step.
 // A change that isn't later than the last recorded one of its domain isn't recorded, and neither
-// is one with an order number that no producer can have been given.
+// is one with an order number that no producer can have been given, or of a new domain where the
+// ledger has [MaxDomains] of the app.
 func (l *Ledger) Record(ctx context.Context, change listsync.Pending, entry listsync.HistoryEntry) (Recorded, error) {
 	app, kind := change.AppID, "add"
 	if change.Remove {
@@ -84,7 +91,7 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, entry list
 	if err := l.agenda.mark(ctx, app, time.Time{}); err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
 	}
-	recorded, err := l.recordNamed(ctx, auditOf(change), keys, change.Domain, kind, change.Seq, encode(change), newLineCodec(app, change.Domain).encode(entry), HistoryKept)
+	recorded, err := l.recordNamed(ctx, auditOf(change), keys, change.Domain, kind, change.Seq, encode(change), newLineCodec(app, change.Domain).encode(entry), HistoryKept, MaxDomains)
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record %s of %s on app %s: %w", kind, change.Domain, app, err)
 	}
@@ -98,6 +105,9 @@ func (l *Ledger) Record(ctx context.Context, change listsync.Pending, entry list
 	}
 	if reply[0] == "unissued" {
 		return Recorded{Unissued: wake}, l.restoreSite(ctx, change)
+	}
+	if reply[0] == "full" {
+		return Recorded{Full: true}, nil
 	}
 	r := Recorded{Superseded: reply[0] == "superseded", Repeated: reply[0] == "again", Start: reply[2] == "start", Wake: wake}
 	// The task of a change that was recorded before may have ended here.

@@ -2,12 +2,12 @@
 -- Returns {"recorded"|"again"|"superseded", wake, "start" or "", "site" or ""}. "start": a sync
 -- task for this wake must be enqueued. "site": the index may have the site of a pending change that
 -- this one replaced, and this one has none.
--- Or {"unissued", the greatest number that may have been issued, "", ""}.
+-- Or {"unissued", the greatest number that may have been issued, "", ""}, or {"full", "0", "", ""}.
 local seqs, pending, since, sync, log = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local index, latest, waiting, shown = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
 local newest_key, superseded, counter = KEYS[10], KEYS[11], KEYS[12]
 local domain, kind, seq = ARGV[1], ARGV[2], ARGV[3] -- 'add' or 'remove', order number
-local change, line, history_kept = ARGV[4], ARGV[5], ARGV[6]
+local change, line, history_kept, most_domains = ARGV[4], ARGV[5], ARGV[6], tonumber(ARGV[7])
 
 -- A change below the floor may be older than one of the same domain that was pruned.
 local last = tonumber(redis.call('HGET', seqs, domain) or redis.call('HGET', sync, 'floor') or '0')
@@ -30,6 +30,9 @@ else
   local greatest = math.min(math.max(last_issued, number_time() + 86.4e9, newest + 1e6), greatest_number(newest))
   if tonumber(seq) > greatest then
     return {'unissued', integer(greatest), '', ''}
+  end
+  if redis.call('HLEN', seqs) >= most_domains and redis.call('HEXISTS', seqs, domain) == 0 then
+    return {'full', '0', '', ''}
   end
   if tonumber(seq) > newest then
     redis.call('SET', newest_key, seq)

@@ -257,3 +257,29 @@ func TestAllKeysOfAnAppCarryItsHashTag(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAppHasABoundedNumberOfDomains(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, l *Ledger, rdb *redis.Client) {
+		ctx := t.Context()
+		invented := make([]any, 0, 2*MaxDomains)
+		for i := range MaxDomains - 1 {
+			invented = append(invented, fmt.Sprint("d", i, ".example.com"), "1")
+		}
+		if err := rdb.HSet(ctx, key(testApp, "seqs"), invented...).Err(); err != nil {
+			t.Fatal(err)
+		}
+		for i, c := range []struct {
+			domain string
+			full   bool
+		}{{"last.example.com", false}, {"beyond.example.com", true}, {"last.example.com", false}, {"d7.example.com", false}} {
+			r, err := l.Record(ctx, change(c.domain, first+int64(i)), event("asked"))
+			if err != nil || r.Full != c.full {
+				t.Errorf("%s: %+v, %v", c.domain, r, err)
+			}
+		}
+		if rdb.HExists(ctx, key(testApp, "pending"), "beyond.example.com").Val() {
+			t.Error("a change that is refused is pending")
+		}
+	})
+}

@@ -18,6 +18,7 @@ const (
 	RecordedAgain RecordResult = "again"      // it was recorded before
 	Superseded    RecordResult = "superseded" // a later change of the domain was recorded before
 	Unissued      RecordResult = "unissued"   // no producer can have been given its order number
+	Full          RecordResult = "full"       // the ledger has as many domains of the app as it takes
 )
 
 // Lost is a kind of work that a dead worker left.

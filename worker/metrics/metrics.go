@@ -41,7 +41,7 @@ func NewWorker(reg prometheus.Registerer) *Worker {
 	create := promauto.With(reg)
 	m := &Worker{
 		recorded: create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_changes_recorded_total",
-			Help: "Changes taken off the queue by result: recorded, again (recorded before), superseded (a later one is known), unissued (refused, since no producer was given its order number)."}, []string{"result"}),
+			Help: "Changes taken off the queue by result: recorded, again (recorded before), superseded (a later one is known), unissued (refused, since no producer was given its order number), full (refused, since the ledger has 100,000 domains of the app)."}, []string{"result"}),
 		settled: create.NewCounterVec(prometheus.CounterOpts{Name: "pilotsync_changes_settled_total",
 			Help: "Changes that a sync ended by outcome: listed, unchanged, removed, rejected, kept (a removal that was refused), restored (no change: drift was repaired)."}, []string{"outcome"}),
 		wait: create.NewHistogram(prometheus.HistogramOpts{Name: "pilotsync_change_wait_seconds",
@@ -102,7 +102,7 @@ func (m *Worker) showZeros() {
 			vec.WithLabelValues(label)
 		}
 	}
-	show(m.recorded, string(Recorded), string(RecordedAgain), string(Superseded), string(Unissued))
+	show(m.recorded, string(Recorded), string(RecordedAgain), string(Superseded), string(Unissued), string(Full))
 	for _, resolution := range listsync.Resolutions() {
 		show(m.settled, string(resolution))
 	}
