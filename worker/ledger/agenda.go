@@ -121,9 +121,10 @@ type Agenda struct {
 	named    map[string]int // how many names it has of the due apps
 }
 
-// DueVisits returns the visits that are due.
+// DueVisits returns the visits that are due. If a part of the index of names was lost it removes the
+// rest, which makes the index incomplete.
 func (l *Ledger) DueVisits(ctx context.Context) (Agenda, error) {
-	reply, err := l.dueVisits.Run(ctx, l.rdb, []string{visitsKey, sitedKey, namedKey}).StringSlice()
+	reply, err := l.dueVisits.Run(ctx, l.rdb, []string{visitsKey, sitedKey, namedKey, namesKey, completeKey, sitesKey}).StringSlice()
 	if err != nil {
 		return Agenda{}, fmt.Errorf("read the agenda: %w", err)
 	}

@@ -192,6 +192,14 @@ func TestTheIndexOfNamesHasWhatTheAppsHave(t *testing.T) {
 		actions["record by an earlier release"] = func(t *rapid.T) { m.recordUnnamed(change(t)) }
 		actions["forget"] = func(t *rapid.T) { m.must(m.ledger.Forget(ctx, m.app(t))) }
 		actions["forget and crash"] = func(t *rapid.T) { rdb.Del(ctx, appKeys(m.app(t))...) }
+		lose := func(key string) func(*rapid.T) {
+			return func(*rapid.T) {
+				rdb.Del(ctx, key)
+				_, err := m.other.DueVisits(ctx) // until the next one readers miss names
+				m.must(err)
+			}
+		}
+		actions["lose names"], actions["lose the numbers of names"] = lose(namesKey), lose(namedKey)
 		actions["lose the agenda's node"] = func(*rapid.T) { rdb.Del(ctx, namesKey, namedKey, completeKey, sitesKey, sitedKey, marksKey, visitsKey) }
 		rt.Repeat(actions)
 
