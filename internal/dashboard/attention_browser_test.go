@@ -147,7 +147,7 @@ func TestASnoozeEndsByItselfWhenTheCauseChanges(t *testing.T) {
 
 	// A check that finds the same doesn't end it.
 	entries := b.text(`document.querySelectorAll("#history li").length`)
-	b.do(chromedp.Click("#verify button"))
+	b.mouse("#verify button")
 	b.awaitTrue(`location.search === "?asked=verify" && document.querySelectorAll("#history li").length > ` + entries)
 	b.awaitTrue(`document.querySelector("#history li").innerText.includes("attempt 3") && document.querySelector("#state").innerText === "DNS failed"`)
 	if !b.holds(`document.querySelector(".notice.calm")?.innerText.includes("Snoozed by ada")`) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -228,6 +229,21 @@ func (b tab) setWindow(width, height int64, scheme string) {
 		})
 		return err
 	}))
+}
+
+// mouse clicks on an element as a mouse does. A live update may replace the element between its
+// being found and the click.
+func (b tab) mouse(selector string) {
+	b.t.Helper()
+	for {
+		err := chromedp.Do(b.ctx, chromedp.Click(selector))
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "Could not find node") {
+			b.t.Fatalf("click on %s: %v", selector, err)
+		}
+	}
 }
 
 // click clicks on an element by script. A mouse would miss an element that the live page

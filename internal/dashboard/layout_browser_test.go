@@ -3,8 +3,6 @@ package dashboard
 import (
 	"testing"
 
-	"github.com/chromedp/chromedp"
-
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/test/browsertest"
@@ -76,7 +74,7 @@ func TestAnActionWithoutASelectionIsNotSent(t *testing.T) {
 	w.awaitState("app1", "shop.example.com", tasks.Done)
 	b := tab{t, browsertest.New(t)}
 	b.open(w.url + "/domains")
-	b.do(chromedp.Click(`#bulk button[value="verify"]`))
+	b.mouse(`#bulk button[value="verify"]`)
 	b.awaitTrue(`document.getElementById("selected").textContent === "Select a domain first" && location.pathname === "/domains"`)
 	w.enqueue("app1", false, "another.example.com") // a live update keeps what the page says
 	b.awaitTrue(`document.getElementById("results").innerText.includes("another.example.com")`)
@@ -86,6 +84,6 @@ func TestAnActionWithoutASelectionIsNotSent(t *testing.T) {
 	b.do(click("#select-all"))
 	b.awaitTrue(`document.getElementById("selected").textContent === "All selected"`)
 	w.awaitState("app1", "another.example.com", tasks.Done)
-	b.do(chromedp.Click(`#bulk button[value="verify"]`))
+	b.mouse(`#bulk button[value="verify"]`)
 	b.awaitTrue(`document.querySelector("h1")?.textContent === "Verify 2 domains"`)
 }

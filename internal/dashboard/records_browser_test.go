@@ -98,7 +98,7 @@ Leave the other records as they are. The domain is then checked again automatica
 	b.do(chromedp.Evaluate[chromedp.Void](`getSelection().empty();
 		document.addEventListener("copy", () => { window.copying = getSelection().toString(); });
 		const exec = document.execCommand.bind(document);
-		document.execCommand = (command) => window.executed = exec(command); undefined`),
-		chromedp.Click(`[data-copy=customer-text]`))
+		document.execCommand = (command) => window.executed = exec(command); undefined`))
+	b.mouse(`[data-copy=customer-text]`)
 	b.awaitTrue(`window.executed && window.copying?.startsWith("Please change")`)
 }

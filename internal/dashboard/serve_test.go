@@ -117,7 +117,19 @@ func dial(t *testing.T, url string, from net.IP) net.Conn {
 
 func TestASendersConnectionsLeaveSomeToOthers(t *testing.T) {
 	t.Parallel()
-	url, _, _ := startServing(t, newTestDashboard(t, nil).Handler())
+	// Without the time limits of Serve, in which a busy machine may not open so many connections.
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: newTestDashboard(t, nil).Handler()}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(newBoundedListener(listener, log.New(io.Discard, "", 0))) }()
+	t.Cleanup(func() {
+		_ = server.Close()
+		<-done
+	})
+	url := "http://" + listener.Addr().String()
 	for range maxConnectionsEach {
 		dial(t, url, net.IPv4(127, 0, 0, 1))
 	}
