@@ -55,6 +55,7 @@ func (s *Dashboard) login(next http.Handler) http.Handler {
 				return
 			}
 		}
+		keepConnection(r.Context())
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), userKey{}, user)))
 	})
 }

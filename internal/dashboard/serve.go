@@ -52,8 +52,9 @@ type serveContextKey struct{}
 // have up to three seconds to finish, and Serve returns nil. The live stream has no time
 // limits and ends with ctx. Connections and the size of headers are bounded.
 func Serve(ctx context.Context, listener net.Listener, h http.Handler, errs *log.Logger) error {
+	bounded := newBoundedListener(listener, errs)
 	server := &http.Server{
-		Handler: h, ErrorLog: errs,
+		Handler: h, ErrorLog: errs, ConnState: bounded.track, ConnContext: bounded.withKeep,
 		BaseContext: func(net.Listener) context.Context {
 			return context.WithValue(context.Background(), serveContextKey{}, ctx)
 		},
@@ -61,7 +62,7 @@ func Serve(ctx context.Context, listener net.Listener, h http.Handler, errs *log
 		MaxHeaderBytes: maxHeader,
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(newBoundedListener(listener, errs)) }() // waited for below
+	go func() { ended <- server.Serve(bounded) }() // waited for below
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve the dashboard on %s: %w", listener.Addr(), err)

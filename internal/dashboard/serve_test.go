@@ -117,39 +117,87 @@ func dial(t *testing.T, url string, from net.IP) net.Conn {
 
 func TestASendersConnectionsLeaveSomeToOthers(t *testing.T) {
 	t.Parallel()
+	arrived := make(chan struct{})
+	busy := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		keepConnection(r.Context())
+		arrived <- struct{}{}
+		<-r.Context().Done()
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/busy", busy)
+	mux.HandleFunc("/", func(http.ResponseWriter, *http.Request) {})
 	// Without the time limits of Serve, in which a busy machine may not open so many connections.
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &http.Server{Handler: newTestDashboard(t, nil).Handler()}
+	bounded := newBoundedListener(listener, log.New(io.Discard, "", 0))
+	server := &http.Server{Handler: mux, ConnState: bounded.track, ConnContext: bounded.withKeep}
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(newBoundedListener(listener, log.New(io.Discard, "", 0))) }()
+	go func() { done <- server.Serve(bounded) }()
 	t.Cleanup(func() {
 		_ = server.Close()
 		<-done
 	})
 	url := "http://" + listener.Addr().String()
-	for range maxConnectionsEach {
-		dial(t, url, net.IPv4(127, 0, 0, 1))
+	ask := func(path, from string) net.Conn {
+		conn := dial(t, url, net.ParseIP(from))
+		_, _ = io.WriteString(conn, "GET "+path+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+		return conn
 	}
-	request := func(conn net.Conn) string {
-		_, _ = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+	answer := func(conn net.Conn) string {
 		response, _ := io.ReadAll(conn) // an error means that the server closed it
 		return string(response)
 	}
-	if got := request(dial(t, url, net.IPv4(127, 0, 0, 1))); got != "" {
+	for range maxConnectionsEach {
+		ask("/busy", "127.0.0.1")
+		<-arrived
+	}
+	if got := answer(ask("/", "127.0.0.1")); got != "" {
 		t.Errorf("connection %d of a sender is answered %q", maxConnectionsEach+1, got)
 	}
-	other := dial(t, url, net.IPv4(127, 0, 0, 2))
-	for range maxConnections - maxConnectionsEach - 1 {
-		dial(t, url, net.IPv4(127, 0, 0, 2))
+	if got := answer(ask("/", "127.0.0.2")); !strings.HasPrefix(got, "HTTP/1.1 200 ") {
+		t.Errorf("another sender is answered %q", got)
 	}
-	if got := request(dial(t, url, net.IPv4(127, 0, 0, 3))); got != "" {
+	for range maxConnections - maxConnectionsEach {
+		ask("/busy", "127.0.0.2")
+		<-arrived
+	}
+	if got := answer(ask("/", "127.0.0.3")); got != "" {
 		t.Errorf("connection %d is answered %q", maxConnections+1, got)
 	}
-	if got := request(other); !strings.HasPrefix(got, "HTTP/1.1 200 ") {
-		t.Errorf("another sender is answered %q", got)
+}
+
+// Two senders with idle connections or requests without an end kept all others out.
+func TestOnlyRequestsOfUsersKeepOthersOut(t *testing.T) {
+	t.Parallel()
+	users, err := ParseUsers([]byte("ada:" + hashOf(t, "password") + "\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, sent := range map[string]string{
+		"nothing": "", "part of a header": "GET / HTTP/1.1\r\n",
+		"a body without an end": "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n",
+		"an earlier request":    "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			url, client, _ := startServing(t, newTestDashboard(t, func(c *Config) { c.Users = users }).Handler())
+			for i := range maxConnections {
+				conn := dial(t, url, net.IPv4(127, 0, 0, byte(2+i%2)))
+				_, _ = io.WriteString(conn, sent)
+			}
+			for range 2 {
+				resp, err := client.Get(url + "/healthz")
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = resp.Body.Close()
+				if resp.StatusCode != http.StatusOK {
+					t.Errorf("the sender of another request is answered %s", resp.Status)
+				}
+				client.CloseIdleConnections()
+			}
+		})
 	}
 }
 
