@@ -43,7 +43,7 @@ func (p *pageServer) listRoom(ctx context.Context, app string) (listRoom, error)
 	if err != nil {
 		return listRoom{}, err
 	}
-	views, err := p.desired(ctx, states[0])
+	views, _, err := p.desired(ctx, states[0]) // of more that wait it is an estimate
 	if err != nil {
 		return listRoom{}, err
 	}

@@ -21,9 +21,11 @@ type appPage struct {
 	Kinds []kindCount
 	// ReadAt is when ServerPilot's list was read, and ListSize how many names it had.
 	// ListError is why it couldn't be read.
-	ReadAt       time.Time
-	ListSize     int
-	ListError    string
+	ReadAt    time.Time
+	ListSize  int
+	ListError string
+	// Partial: more domains wait than are compared with the list.
+	Partial      bool
 	Writes       []ledger.Write
 	Confirmation string // of the operator's last action
 }
@@ -107,7 +109,7 @@ func (p *pageServer) app(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	views, err := p.desired(ctx, apps[0])
+	views, partial, err := p.desired(ctx, apps[0])
 	if err != nil {
 		return err
 	}
@@ -115,7 +117,7 @@ func (p *pageServer) app(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body := appPage{App: apps[0], Confirmation: confirmation(r.URL.Query().Get("asked"))}
+	body := appPage{App: apps[0], Partial: partial, Confirmation: confirmation(r.URL.Query().Get("asked"))}
 	if body.Writes, err = p.reader.Writes(ctx, id, maxWrites); err != nil {
 		return err
 	}
@@ -124,6 +126,11 @@ func (p *pageServer) app(w http.ResponseWriter, r *http.Request) error {
 		body.ListError = err.Error()
 		body.Names = namesFromLedger(views)
 	} else {
+		if partial {
+			if views, err = p.withListed(ctx, id, list, views); err != nil {
+				return err
+			}
+		}
 		body.ReadAt, body.ListSize = readAt, len(list)
 		body.Names = classifyNames(list, owned, views)
 	}
@@ -135,18 +142,40 @@ func (p *pageServer) app(w http.ResponseWriter, r *http.Request) error {
 // pending ones. The ledger may have any number of refused and removed ones.
 const maxDesired = 2000
 
-// desired returns the domains that are on an app's list or have a pending change, sorted by name.
-func (p *pageServer) desired(ctx context.Context, app ledger.App) (all []ledger.View, err error) {
+// desired returns the domains that are on an app's list or have a pending change, sorted by name,
+// and whether there are more.
+func (p *pageServer) desired(ctx context.Context, app ledger.App) (all []ledger.View, partial bool, err error) {
 	listed := slices.DeleteFunc(tasks.States(), func(s tasks.State) bool { return !s.Listed() })
 	for _, states := range [][]tasks.State{listed, {tasks.Pending}} {
 		page, err := p.reader.Find(ctx, []ledger.App{app}, ledger.Query{States: states, Limit: maxDesired})
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		all = append(all, page.Views...)
+		all, partial = append(all, page.Views...), partial || page.Next != nil
 	}
 	slices.SortFunc(all, func(a, b ledger.View) int { return strings.Compare(a.Domain, b.Domain) })
-	return all, nil
+	return all, partial, nil
+}
+
+// withListed adds the domains whose names are on a list, up to maxDesired names. Otherwise invented
+// domains that wait would make them look left over.
+func (p *pageServer) withListed(ctx context.Context, app string, list []string, views []ledger.View) ([]ledger.View, error) {
+	known := map[string]bool{}
+	for _, v := range views {
+		known[v.Domain] = true
+	}
+	var missing []ledger.Position
+	for _, name := range list[:min(len(list), maxDesired)] {
+		name = tasks.Canonical(name)
+		for _, domain := range []string{name, strings.TrimPrefix(name, "www.")} {
+			if !known[domain] {
+				known[domain] = true
+				missing = append(missing, ledger.Position{App: app, Domain: domain})
+			}
+		}
+	}
+	more, err := p.bulks.Views(ctx, missing)
+	return append(views, more...), err
 }
 
 // checkApp returns a [*notFound] if the ledger doesn't have the app, and no live worker serves it.

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -92,5 +93,32 @@ func TestAnAppsPageReadsABoundedNumberOfDomains(t *testing.T) {
 		if want := state != tasks.Rejected && state != tasks.Removed; seen[state] != want {
 			t.Errorf("domains in state %s are read: %v, want %v", state, seen[state], want)
 		}
+	}
+}
+
+// crowded is a ledger in which more domains wait than a page reads.
+type crowded struct{ *fakeLedger }
+
+func (crowded) Find(context.Context, []ledger.App, ledger.Query) (ledger.Page, error) {
+	return ledger.Page{Next: &ledger.Cursor{}}, nil
+}
+
+func (crowded) Owned(context.Context, string) ([]string, error) {
+	return []string{"a.example.com"}, nil
+}
+
+// 2,000 invented domains that waited made the names of others look left over.
+func TestWaitingDomainsDontMakeOthersLookLeftOver(t *testing.T) {
+	t.Parallel()
+	v := failedShop("app1")
+	v.Domain, v.Record.Wanted, v.Record.Names = "a.example.com", true, []string{"a.example.com"}
+	s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}, views: []ledger.View{v}}
+	h := newPagesWith(t, s, crowded{s}, fakeQueues{}, User{"ada", View}, func(p *pageServer) { p.listCache = newListCache(&countingLists{}) })
+	page := sendRequest(h, "GET", "/apps/app1", nil).Body.String()
+	if strings.Contains(page, string(leftoverName)) || !strings.Contains(page, ownedName.Explanation()) {
+		t.Errorf("a listed name is shown as left over: %s", page)
+	}
+	if !strings.Contains(page, "More domains wait than are compared with the list") {
+		t.Error("the page doesn't say that it leaves out some")
 	}
 }
