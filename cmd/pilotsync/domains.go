@@ -58,19 +58,13 @@ func (f *domainsFlag) check(domains []string) error {
 // find returns the domains' records, in the order given. Its error names those that no
 // app has.
 func (f *domainsFlag) find(ctx context.Context, l *ledger.Ledger, domains []string) ([]ledger.View, error) {
-	apps, err := f.apps(ctx, l)
+	views, _, err := l.Lookup(ctx, f.App, domains)
 	if err != nil {
 		return nil, err
 	}
 	found := map[string][]ledger.View{}
-	for _, app := range apps {
-		views, err := l.Domains(ctx, app, domains...)
-		if err != nil {
-			return nil, err
-		}
-		for _, v := range views {
-			found[v.Domain] = append(found[v.Domain], v)
-		}
+	for _, v := range views {
+		found[v.Domain] = append(found[v.Domain], v)
 	}
 	var all []ledger.View
 	var unknown []string
@@ -91,14 +85,6 @@ func (f *domainsFlag) find(ctx context.Context, l *ledger.Ledger, domains []stri
 		return nil, unknownDomains(where, unknown)
 	}
 	return all, nil
-}
-
-// apps are those of the flag, or all in the ledger.
-func (f *domainsFlag) apps(ctx context.Context, l *ledger.Ledger) ([]string, error) {
-	if len(f.App) > 0 {
-		return f.App, nil
-	}
-	return l.Apps(ctx)
 }
 
 func unknownDomains(where string, domains []string) error {

@@ -133,9 +133,17 @@ func (c *retryCmd) rejected(ctx context.Context, l *ledger.Ledger) ([]ledger.Vie
 }
 
 func (c *retryCmd) allRejected(ctx context.Context, l *ledger.Ledger) ([]ledger.View, error) {
-	apps, err := c.apps(ctx, l)
-	if err != nil {
-		return nil, err
+	apps := c.App
+	if len(apps) == 0 {
+		states, err := l.AppsWithStates(ctx, tasks.Rejected)
+		if err != nil {
+			return nil, err
+		}
+		for _, app := range states {
+			if app.Counts[tasks.Rejected] > 0 {
+				apps = append(apps, app.ID)
+			}
+		}
 	}
 	var views []ledger.View
 	for _, app := range apps {

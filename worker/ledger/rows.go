@@ -19,10 +19,11 @@ func (l *Ledger) rows(ctx context.Context, names map[string][]string, quiet map[
 	answers := map[string]answer{}
 	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		for app, domains := range names {
-			a := answer{domains: p.HMGet(ctx, key(app, "domains"), domains...)}
-			if !quiet[app] {
+			var a answer
+			if !quiet[app] { // first: a sync that ends meanwhile moves a change to the domains
 				a.pending, a.sync = p.HMGet(ctx, key(app, "pending"), domains...), p.HMGet(ctx, key(app, "sync"), syncFields()...)
 			}
+			a.domains = p.HMGet(ctx, key(app, "domains"), domains...)
 			answers[app] = a
 		}
 		return nil
