@@ -129,7 +129,16 @@ func TestASnoozeEndsByItselfWhenTheCauseChanges(t *testing.T) {
 	home := strings.Replace(w.url, "http://", "http://ada:secret-ada@", 1)
 	b.open(home + path)
 	const note = `waits for <script>document.title = "broken"</script> Bob`
-	b.do(click("#do-snooze summary"), click(`#do-snooze input[value="date"]`), chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector("#note").value = %q; undefined`, note)))
+	// To choose a day is enough: it chooses "until" as well.
+	b.do(click("#do-snooze summary"), click(`#do-snooze input[value="never"]`), chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`{
+		const day = document.querySelector("#do-snooze input[type=date]");
+		day.stepUp();
+		day.dispatchEvent(new Event("input", { bubbles: true }));
+		document.querySelector("#note").value = %q;
+	} undefined`, note)))
+	if !b.holds(`document.querySelector("#do-snooze input[name=how]:checked").value === "date" && !document.querySelector("#note").required`) {
+		t.Error("a chosen day isn't what the form sends")
+	}
 	screenshot(t, b.ctx, "snooze-form-light")
 	b.setWindow(390, 844, "dark")
 	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("#do-snooze").scrollIntoView(); undefined`))

@@ -171,6 +171,10 @@
   document.addEventListener("change", ({ target }) => {
     if (target.name === "how") target.form.elements.note.required = target.value === "never";
   });
+  // Choosing a day chooses to snooze until that day.
+  document.addEventListener("input", ({ target }) => {
+    if (target.name === "until") target.form.querySelector('input[name="how"][value="date"]').click();
+  });
   addEventListener("pageshow", countSelected); // a browser may restore what was selected
 
   // A check takes some seconds, so its button says that it is under way.
