@@ -88,8 +88,9 @@ func isASCII(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return r >= 0x80 })
 }
 
-// text returns what was typed without a cause, such as cause:DNSElsewhere, which it returns as code.
-// The code is nil if none was typed or chosen.
+// text returns what was typed without a cause, which it returns as code. A cause is typed as its
+// code or as its label: cause:DNSElsewhere or cause:DNS elsewhere. The code is nil if none was typed
+// or chosen.
 func (s search) text() (text string, code *tasks.Code) {
 	text, cause := s.Text, s.Cause
 	if typed, ok := cutPrefixFold(text, "cause:"); ok {
@@ -100,7 +101,7 @@ func (s search) text() (text string, code *tasks.Code) {
 	}
 	found := tasks.Code(cause)
 	for _, e := range tasks.Causes() {
-		if strings.EqualFold(string(e.Code), cause) {
+		if strings.EqualFold(string(e.Code), cause) || strings.EqualFold(e.Code.Label(), cause) {
 			found = e.Code
 		}
 	}

@@ -99,6 +99,7 @@ func TestACauseIsChosenOrTyped(t *testing.T) {
 		code   tasks.Code
 	}{
 		{search{Text: "cause:dnselsewhere"}, "", tasks.CauseDNSElsewhere},
+		{search{Text: "cause: dns elsewhere"}, "", tasks.CauseDNSElsewhere}, // as the pages name it
 		{search{Text: "shop", Cause: "CAAForbids"}, "shop", tasks.CauseCAAForbids},
 		{search{Cause: noCause}, "", ""},
 		{search{Cause: "OfALaterRelease"}, "", "OfALaterRelease"},
