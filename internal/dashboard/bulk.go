@@ -61,6 +61,8 @@ type bulkConfirmation struct {
 	Views    []ledger.View
 	Skipped  int
 	Selected string // the domains for the form, one per line
+	Query    string // of the search that they were selected in
+	Back     string // the URL of that search
 }
 
 // Names are all names that leave their lists. What ServerPilot rejected is on none.
@@ -100,7 +102,7 @@ func (p *pageServer) actOnDomains(w http.ResponseWriter, r *http.Request) error 
 		return failed(fmt.Errorf("%w: none of the %d selected domains takes it: %s", enqueue.ErrInvalid, skipped, action.rule))
 	}
 	if action.name == "remove" && r.PostForm.Get("confirmed") == "" {
-		body := bulkConfirmation{Views: views, Skipped: skipped, Selected: positionLines(views)}
+		body := bulkConfirmation{Views: views, Skipped: skipped, Selected: positionLines(views), Query: r.PostForm.Get("search"), Back: back}
 		return p.render(w, r, http.StatusOK, "bulk_remove", layoutData{Title: "Remove domains", Section: "/domains", Body: body})
 	}
 	items, err := p.enqueueAll(r.Context(), action.name, operatorName(r), views)

@@ -71,6 +71,9 @@ func TestSelectedDomainsAreVerifiedRetriedAndRemoved(t *testing.T) {
 	b.awaitTrue(`document.getElementById("selected").textContent === "All selected"`)
 	b.do(click(`#bulk button[value="remove"]`))
 	b.awaitTrue(`document.querySelector("h1")?.textContent === "Remove 4 domains?" && document.querySelector("button.danger")`)
+	if !b.holds(`[...document.querySelectorAll("main a")].filter((a) => a.pathname === "/domains").every((a) => a.search === "?app=app1") && document.querySelector('input[name="search"]').value === "app=app1"`) {
+		t.Error("the way back from the removal loses the search:\n" + b.text(`document.querySelector("main").innerHTML`))
+	}
 	b.sizes("bulk-remove")
 	b.do(click("button.danger"))
 	b.awaitTrue(`document.body.innerText.includes("4 of 4 processed")`)
