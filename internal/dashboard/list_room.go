@@ -43,15 +43,20 @@ func (p *pageServer) listRoom(ctx context.Context, app string) (listRoom, error)
 	if err != nil {
 		return listRoom{}, err
 	}
-	views, _, err := p.desired(ctx, states[0]) // of more that wait it is an estimate
-	if err != nil {
-		return listRoom{}, err
-	}
 	list, _, err := p.listCache.get(ctx, app)
 	if err != nil {
 		list = nil // the ledger knows nearly the same
 	} else if list == nil {
 		list = []string{}
+	}
+	release, refusal := p.comparing.acquire(ctx, userOf(ctx).Name)
+	if refusal != 0 {
+		return listRoom{}, errComparing
+	}
+	defer release()
+	views, _, err := p.desired(ctx, states[0]) // of more that wait it is an estimate
+	if err != nil {
+		return listRoom{}, err
 	}
 	return newListRoom(list, states[0].Listed, views), nil
 }

@@ -109,6 +109,12 @@ func (p *pageServer) app(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	list, readAt, listErr := p.listCache.get(ctx, id)
+	release, refusal := p.comparing.acquire(ctx, userOf(ctx).Name)
+	if refusal != 0 {
+		return errComparing
+	}
+	defer release()
 	views, partial, err := p.desired(ctx, apps[0])
 	if err != nil {
 		return err
@@ -121,9 +127,8 @@ func (p *pageServer) app(w http.ResponseWriter, r *http.Request) error {
 	if body.Writes, err = p.reader.Writes(ctx, id, maxWrites); err != nil {
 		return err
 	}
-	list, readAt, err := p.listCache.get(ctx, id)
-	if err != nil {
-		body.ListError = err.Error()
+	if listErr != nil {
+		body.ListError = listErr.Error()
 		body.Names = namesFromLedger(views)
 	} else {
 		if partial {
@@ -137,6 +142,9 @@ func (p *pageServer) app(w http.ResponseWriter, r *http.Request) error {
 	body.Kinds = countKinds(body.Names)
 	return p.render(w, r, http.StatusOK, "app", layoutData{Title: id, Section: "/apps", Watch: id, Reload: 15, Body: body})
 }
+
+// errComparing: other pages are made too long.
+var errComparing = fmt.Errorf("the dashboard compares %d apps of a user with their lists at a time, %d in all: try again later", maxComparisonsEach, maxComparisons)
 
 // maxDesired is how many domains are compared with a list, which has far fewer names, and how many
 // pending ones. The ledger may have any number of refused and removed ones.

@@ -3,12 +3,14 @@ package dashboard
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 )
@@ -120,5 +122,41 @@ func TestWaitingDomainsDontMakeOthersLookLeftOver(t *testing.T) {
 	}
 	if !strings.Contains(page, "More domains wait than are compared with the list") {
 		t.Error("the page doesn't say that it leaves out some")
+	}
+}
+
+// 16 pages of an app with 2,700 waiting domains took 240 MB; those of two users ended a worker.
+func TestFewAppsOfAUserAreComparedAtATime(t *testing.T) {
+	t.Parallel()
+	s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}, views: []ledger.View{failedShop("app1")}}
+	var p *pageServer
+	page := func(ctx context.Context, user string) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequestWithContext(context.WithValue(ctx, userKey{}, User{user, View}), "GET", "/apps/app1", http.NoBody)
+		r.SetPathValue("app", "app1")
+		p.handle(harness.Limit, p.app)(w, r)
+		return w
+	}
+	newPagesWith(t, s, s, fakeQueues{}, User{}, func(made *pageServer) { p = made })
+	var release func()
+	for range maxComparisonsEach {
+		var refusal int
+		if release, refusal = p.comparing.try("ada"); refusal != 0 {
+			t.Fatalf("refused with %d", refusal)
+		}
+	}
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	if w := page(impatient, "ada"); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "Too many pages of apps") {
+		t.Errorf("another app of the user is answered %d: %s", w.Code, w.Body)
+	}
+	if w := page(t.Context(), "bob"); w.Code != http.StatusOK {
+		t.Errorf("an app of another user is answered %d", w.Code)
+	}
+	release()
+	for range 2 { // each gives its place back
+		if w := page(t.Context(), "ada"); w.Code != http.StatusOK {
+			t.Errorf("an app is answered %d when another one has ended", w.Code)
+		}
 	}
 }

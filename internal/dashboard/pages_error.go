@@ -121,6 +121,8 @@ func redisPage(err error) errorPage {
 	switch {
 	case refused:
 		page.Heading, page.Remedy = "Redis refuses this dashboard", "Correct the user, the password or the database in REDIS_URL, or the user's rights."
+	case errors.Is(err, errComparing):
+		page.Heading = "Too many pages of apps at a time"
 	case errors.As(err, &answered) && !errors.Is(err, redis.Nil):
 		page.Heading, page.Remedy = "Redis answers with an error", "Its own log may say more."
 	case errors.Is(err, context.DeadlineExceeded):

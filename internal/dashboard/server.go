@@ -25,6 +25,13 @@ const (
 	maxPagesEach = 16
 )
 
+// maxComparisons is how many apps are compared with their lists at a time, maxComparisonsEach how
+// many for one user. 4,000 domains take some 20 MB.
+const (
+	maxComparisons     = 6
+	maxComparisonsEach = 3
+)
+
 // Reader is what the pages read from the ledger; [*ledger.Ledger] in production.
 type Reader interface {
 	AppStates(ctx context.Context, ids ...string) ([]ledger.App, error)
@@ -76,6 +83,7 @@ type pageServer struct {
 	bulks     bulkStore
 	exports   *quota
 	making    *quota // pages
+	comparing *quota // apps with their lists
 	checks    *checkRunner
 	audits    auditReader
 	operator  Operator
@@ -108,7 +116,7 @@ func (s *Dashboard) registerPages(mux *http.ServeMux) {
 }
 
 func (p *pageServer) register(mux *http.ServeMux) {
-	p.making = newQuota(maxPages, maxPagesEach)
+	p.making, p.comparing = newQuota(maxPages, maxPagesEach), newQuota(maxComparisons, maxComparisonsEach)
 	page := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
 		mux.HandleFunc(pattern, p.handle(readLimit, h))
 	}
