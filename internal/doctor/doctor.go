@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +36,7 @@ func Run(ctx context.Context, cfg config.Worker) []Result {
 		works := len(redis) > 0 && redis[0].Status == OK
 		answers <- works
 		if works {
-			queues = checkQueues(ctx, cfg)
+			queues = explainFull(redis, checkQueues(ctx, cfg))
 			events = []Result{checkEvents(asynq.NewInspectorFromRedisClient(cfg.Redis.Client), time.Now())}
 		}
 	})
@@ -50,6 +51,19 @@ func Run(ctx context.Context, cfg config.Worker) []Result {
 		results = append(results, part...)
 	}
 	return results
+}
+
+// explainFull has the check of workers say that live ones can't be known while Redis has no memory
+// left: it refuses their heartbeats.
+func explainFull(redis, queues []Result) []Result {
+	full := slices.ContainsFunc(redis, func(r Result) bool { return r.Check == CheckMemory && r.Status == Failure })
+	for i, r := range queues {
+		if full && r.Check == CheckWorkers && r.Status == Failure {
+			queues[i].Detail = "while Redis is full, workers can't tell that they are alive"
+			queues[i].Remedy = "Give Redis more memory first. Workers continue by themselves."
+		}
+	}
+	return queues
 }
 
 // each calls read for every item, with limited parallelism, and returns the results in the

@@ -345,3 +345,13 @@ func TestATaskBelongsOnItsQueue(t *testing.T) {
 		t.Errorf("a change without a domain: %v", err)
 	}
 }
+
+func TestAFullRedisIsNamedBeforeMissingWorkers(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[Status]string{Failure: "while Redis is full", Warning: "no worker is alive"} {
+		queues := explainFull([]Result{{Check: CheckMemory, Status: status}}, []Result{evaluateWorkers(nil, time.Now(), nil)})
+		if got := queues[0]; got.Status != Failure || !strings.Contains(got.Detail, want) {
+			t.Errorf("with %v as the state of Redis's memory: %+v, want %q", status, got, want)
+		}
+	}
+}
