@@ -127,6 +127,21 @@ func AllRecords(names []string, seen *SeenDNS, problems []Cause) []RecordStatus 
 	return all
 }
 
+// RecordsToRepair returns those of [AllRecords] that the domain's owner has to set, change or delete.
+func RecordsToRepair(names []string, seen *SeenDNS, problems []Cause) []DNSRecord {
+	repairs := []DNSRecord{}
+	for _, s := range AllRecords(names, seen, problems) {
+		if !s.NeedsChange() {
+			continue
+		}
+		if s.Action == RecordChange {
+			s.DNSRecord.Found = s.Found
+		}
+		repairs = append(repairs, s.DNSRecord)
+	}
+	return repairs
+}
+
 // statusToChange is the status of a record to change. A verification reports one problem of a
 // domain, and so may not name a www form that is right or wrong by itself; what it saw does.
 func statusToChange(r DNSRecord, names []string, seen *SeenDNS, expected []netip.Prefix, problems []Cause) RecordStatus {

@@ -59,3 +59,18 @@ func TestAllRecordsHaveWhatTheLastCheckSaw(t *testing.T) {
 		}
 	}
 }
+
+func TestRecordsToRepairLeaveOutAWWWFormThatIsRight(t *testing.T) {
+	t.Parallel()
+	const here, away = "198.51.100.4", "203.0.113.9"
+	names := []string{"example.com", "www.example.com"}
+	problems := []Cause{{Code: CauseDNSElsewhere, Params: Params{Name: names[0], Found: []string{away}, Expected: []string{here}}}}
+	domain := DNSRecord{Action: RecordChange, Type: "A", Name: names[0], Value: here, Found: []string{away}}
+	www := DNSRecord{Action: RecordChange, Type: "CNAME", Name: names[1], Value: names[0], Found: []string{away}}
+	for has, want := range map[string][]DNSRecord{here: {domain}, away: {domain, www}} {
+		seen := &SeenDNS{Expected: []string{here}, Names: []SeenName{{Name: names[0], Has: []string{away}}, {Name: names[1], Has: []string{has}}}}
+		if diff := cmp.Diff(want, RecordsToRepair(names, seen, problems)); diff != "" {
+			t.Errorf("the www form has %s (-want +got):\n%s", has, diff)
+		}
+	}
+}

@@ -85,9 +85,13 @@ func (d *domainStatus) noteSuperseded(v ledger.View, change listsync.Pending) {
 }
 
 func statusOf(v ledger.View) domainStatus {
+	seen := v.Record.DNS
+	if !v.State.Listed() { // what an earlier verification saw repairs nothing
+		seen = nil
+	}
 	d := domainStatus{
 		AppID: v.AppID, Domain: v.Domain, State: v.State, StateName: v.State.Name(), Names: v.Names, Reason: v.Reason, Advice: v.Advice(), NextCheckAt: utc(v.NextCheck()), Cause: v.Cause, Remedy: v.Remedy(), Seq: v.Seq,
-		Problems: problemsFrom(v.Record.Domain, v.Record.Problems()), Records: tasks.RecordsToChange(v.Names, v.Record.Problems()), Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAttemptAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
+		Problems: problemsFrom(v.Record.Domain, v.Record.Problems()), Records: tasks.RecordsToRepair(v.Names, seen, v.Record.Problems()), Attempt: v.Record.Attempt, NextAttemptAt: utc(v.Record.NextAttemptAt), UpdatedAt: v.UpdatedAt.UTC(), AttemptAt: utc(v.Record.AttemptAt),
 	}
 	if d.Names == nil {
 		d.Names = []string{} // [] in JSON, not null
