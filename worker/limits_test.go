@@ -37,17 +37,19 @@ func TestATaskWithAnEndedDeadlineIsDoneOrArchived(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	began := time.Now()
 	f.start(cfg)
 	f.awaitState("app1", "shop.example.com", tasks.Done)
 	f.await("the others are archived", func() bool {
 		info, err := inspect.New(f.rdb).GetQueueInfo(tasks.QueueDomains)
 		return err == nil && info.Archived == bad && info.Retry == 0
 	})
-	if n := strings.Count(log.String(), "archived: bad payload"); n == 0 || n > 100 {
-		t.Errorf("%d lines say that a task was archived", n)
+	minutes := int(time.Since(began)/time.Minute) + 1 // a busy machine may need several
+	if n := strings.Count(log.String(), "archived: bad payload"); n == 0 || n > 100*minutes {
+		t.Errorf("%d lines say within %d minutes that a task was archived", n, minutes)
 	}
-	if n := strings.Count(log.String(), "are left out"); n != 1 {
-		t.Errorf("%d lines say that others are left out", n)
+	if n := strings.Count(log.String(), "are left out"); minutes == 1 && n != 1 || n > minutes {
+		t.Errorf("%d lines say within %d minutes that others are left out", n, minutes)
 	}
 }
 

@@ -102,7 +102,7 @@ func (m *namesModel) recordUnnamed(c listsync.Pending) {
 	app := c.AppID
 	keys := []string{key(app, "seqs"), key(app, "pending"), key(app, "since"), key(app, "sync"), logKey(app, c.Domain),
 		key(app, "index"), key(app, "latest"), key(app, "waiting"), key(app, "shown"), key(app, "newest"), key(app, "superseded"), key(app, "seq")}
-	m.must(m.other.record.Run(m.ctx, m.rdb, keys, c.Domain, "add", c.Seq, encode(c), "", HistoryKept).Err())
+	m.must(m.other.record.Run(m.ctx, m.rdb, keys, c.Domain, "add", c.Seq, encode(c), "", HistoryKept, MaxDomains).Err())
 }
 
 // A reader, a recoverer or another worker may come between any two commands of a worker.
