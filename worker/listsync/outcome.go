@@ -141,11 +141,11 @@ func (p *planner) listed(c *candidate, r Record) Outcome {
 }
 
 // unchanged is the outcome of a listed domain without a pending change. There is one only
-// if names of the domain were put back or have left.
+// if names of the domain were put back, have left or reappeared.
 func (p *planner) unchanged(c *candidate, r Record) (Outcome, bool) {
 	names := p.namesOnList(c)
 	if len(c.adds) == 0 && slices.Equal(names, r.Names) {
-		return Outcome{}, false
+		return p.reappearedOutcome(c, r)
 	}
 	happened := tasks.Cause{Code: tasks.CauseNamesChanged, Params: tasks.Params{Names: names}}
 	if len(c.adds) > 0 {
@@ -155,8 +155,8 @@ func (p *planner) unchanged(c *candidate, r Record) (Outcome, bool) {
 	return Outcome{Record: r, Cause: happened}, true
 }
 
-// reappearedOutcome is the outcome of an unwanted domain without a pending change. There
-// is one only if names of the domain reappeared.
+// reappearedOutcome is the outcome of a domain without a pending change. There is one only if
+// names of the domain reappeared, so that the plan removes them again.
 func (p *planner) reappearedOutcome(c *candidate, r Record) (Outcome, bool) {
 	var back []string
 	for name := range p.reappeared {

@@ -142,6 +142,19 @@ func TestANamePutBackIsOnlyInTheHistory(t *testing.T) {
 	}
 }
 
+func TestAFormThatReappearsIsInTheHistoryOfItsListedDomain(t *testing.T) {
+	t.Parallel()
+	f := newFixture()
+	f.add("a.com", tasks.WWWAlways)
+	f.sync()
+	f.add("a.com", tasks.WWWNever)
+	f.sync()
+	f.list = append(f.list, "www.a.com")
+	if o := outcome(t, f, "a.com"); o.Notify || !o.Record.Wanted || o.Cause.Sentence() != "removed again, since it was not requested: www.a.com" {
+		t.Errorf("got %+v", o)
+	}
+}
+
 // Support staff read these texts.
 func TestEachOutcomeSaysWhatHappened(t *testing.T) {
 	t.Parallel()

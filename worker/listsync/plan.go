@@ -169,12 +169,14 @@ func (p *planner) removalCause(name string) string {
 	return owner
 }
 
-// owner returns the domain that an unclaimed name belongs to.
+// owner returns the domain that an unclaimed name belongs to. A www form belongs to itself or to its
+// base, whichever changed later. So an ended domain, which may be pruned, owns nothing of a later one.
 func (p *planner) owner(name string) string {
-	if _, known := p.Ledger.Records[name]; known {
-		return name
+	base, isForm := strings.CutPrefix(name, "www.")
+	if isForm && p.Ledger.lastSeq(base) >= p.Ledger.lastSeq(name) {
+		return base
 	}
-	return strings.TrimPrefix(name, "www.")
+	return name
 }
 
 // addMissing puts the missing names of wanted domains on the list, as far as there is room.

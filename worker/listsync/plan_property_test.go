@@ -763,3 +763,42 @@ func TestBisectingEndsWhateverTheLedgerContains(t *testing.T) {
 		explain(t, in, Plan(in), "bisecting doesn't end")
 	})
 }
+
+// prune removes the records that the ledger's pruning would remove some day.
+func (f *fixture) prune() {
+	needed := f.snapshot()
+	for _, name := range needed.InFlight {
+		needed.Owned[name] = true
+	}
+	isNeeded := func(name string) bool { return needed.Owned[name] || needed.Tombstones[name] }
+	maps.DeleteFunc(f.records, func(domain string, r Record) bool {
+		_, waits := f.pending[domain]
+		base, isForm := strings.CutPrefix(domain, "www.")
+		_, isKnown := needed.Records[base]
+		_, isRequested := f.pending[base]
+		return !r.Wanted && !waits && !isNeeded(domain) && !isNeeded("www."+domain) && !(isForm && (isKnown || isRequested))
+	})
+}
+
+func TestThePlanOfAPrunedLedgerLeadsToTheSameList(t *testing.T) {
+	check(t, func(t *rapid.T) {
+		whole := drawFixture(t)
+		whole.advance(2 * TombstoneTTL)
+		pruned := whole.clone()
+		pruned.prune()
+		for _, s := range rapid.SliceOfN(anyStep, 1, 20).Draw(t, "later") {
+			in := pruned.input()
+			pruned.perform(s)
+			whole.perform(s)
+			if diff := cmp.Diff(whole.list, pruned.list); diff != "" {
+				explain(t, in, Plan(in), "%+v: list (-whole +pruned):\n%s", s, diff)
+			}
+			if diff := cmp.Diff(whole.owned, pruned.owned); diff != "" {
+				explain(t, in, Plan(in), "%+v: owned names (-whole +pruned):\n%s", s, diff)
+			}
+			if diff := cmp.Diff(whole.snapshot().Tombstones, pruned.snapshot().Tombstones); diff != "" {
+				explain(t, in, Plan(in), "%+v: tombstones (-whole +pruned):\n%s", s, diff)
+			}
+		}
+	})
+}

@@ -429,6 +429,24 @@ func TestABatchRemovesNoFormThatALaterAdditionClaims(t *testing.T) {
 	}
 }
 
+// The ended domain may be pruned, so it decides nothing about the later one.
+func TestABatchRemovesAFormThatEndedAsADomainOfItsOwn(t *testing.T) {
+	t.Parallel()
+	f := newFixture()
+	f.add("www.a.com", "")
+	f.sync()
+	f.remove("www.a.com")
+	f.sync()
+	f.add("a.com", tasks.WWWAlways)
+	f.sync()
+	f.remove("a.com")
+	in := f.input()
+	in.Only = keys([]string{"a.com"})
+	if p := Plan(in); len(p.List) > 0 {
+		t.Errorf("%v stays", p.List)
+	}
+}
+
 func TestABatchRejectsNothingForLackOfRoom(t *testing.T) {
 	t.Parallel()
 	f := full(300, "old.com")
