@@ -34,9 +34,11 @@ check: ## format, vet, staticcheck, shellcheck, names of tests
 lint: ## golangci-lint, as .golangci.yml says
 	@$$(go -C scripts/lint tool -n golangci-lint) run ./...
 
-# Most tests wait, so more of them run at once than there are cores. check has vetted them.
+# Most tests wait, so more of them run at once than there are cores. The longest packages come
+# first, so that none of them runs alone at the end. check has vetted them.
+LONGEST := ./enqueue/php/wordpress/tests ./internal/dashboard ./worker ./cmd/pilotsync
 quick: ## the Go tests and the plugin's, without the long ones and the race detector
-	@$(GOTEST) quick -short -vet off -count 1 -p 3 -parallel 6 -timeout 20m -tags wordpress ./...
+	@$(GOTEST) quick -short -vet off -count 1 -p 3 -parallel 6 -timeout 20m -tags wordpress $(LONGEST) ./...
 
 race: ## all Go tests with the race detector
 	@$(GOTEST) race -race -vet off -count 1 -p 2 -parallel 6 -timeout 30m ./...
@@ -78,7 +80,7 @@ package: ## what is released, and the .deb in a Debian of its own under systemd;
 fuzz: ## each fuzz target for FUZZTIME (3s)
 	@scripts/fuzz.sh $(FUZZTIME)
 
-model: ## the model test of the sync over MODEL_CHECKS (5000) schedules, in two minutes
+model: ## the model test of the sync over MODEL_CHECKS (5000) schedules, in some minutes
 	go test -timeout 1h ./worker/listsync/modeltest -rapid.checks=$(MODEL_CHECKS)
 
 # They mostly wait for leases to run out, so many of them wait at once.

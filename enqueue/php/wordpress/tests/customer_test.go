@@ -61,7 +61,7 @@ func customerList(f *fixture) {
 	here := []string{"198.51.100.4", "2001:db8::4"}
 	found := []string{"203.0.113.9"}
 	names := map[string]string{}
-	for name, c := range map[string]struct {
+	cases := map[string]struct {
 		state tasks.State
 		cause tasks.Cause
 		warn  []tasks.Cause
@@ -101,17 +101,23 @@ func customerList(f *fixture) {
 		"custom one expires": {tasks.Done, cause(tasks.CauseCustomCertificateExpiring, tasks.Params{}), nil, nil, "pilotsync"},
 		"expires at a proxy": {tasks.Done, cause(tasks.CauseProxyCertificateExpiring, tasks.Params{Provider: "Cloudflare"}), nil,
 			[]string{"The certificate that Cloudflare shows for c.example.com ends on", "in the settings of Cloudflare"}, "does not work"},
-	} {
-		domain := strings.ToLower(strings.ReplaceAll(name, " ", "-")) + ".customer.example.com"
-		f.do(step{"map", domain})
-		f.setStatus(domain, c.state, c.cause, c.warn...)
+	}
+	var mapped []step
+	for name := range cases {
+		names[name] = strings.ToLower(strings.ReplaceAll(name, " ", "-")) + ".customer.example.com"
+		mapped = append(mapped, step{"map", names[name]})
+	}
+	f.do(mapped...)
+	for name, c := range cases {
+		f.setStatus(names[name], c.state, c.cause, c.warn...)
 		if c.cause.Code == "" {
-			f.setRecord(listsync.Record{Domain: domain, State: c.state, OldReason: "points to " + script + ". Next: run pilotsync verify"})
+			f.setRecord(listsync.Record{Domain: names[name], State: c.state, OldReason: "points to " + script + ". Next: run pilotsync verify"})
 		}
-		names[name] = domain
-		for _, version := range []string{"2.3.4", "2.4.10", "2.4.13"} {
-			list := f.do(step{"option", "fake_version", version}).Output + f.do(step{"customer_list", 2}).Output
-			got := customerRow(f.t, list, domain)
+	}
+	inEachVersion(f, func(version string) {
+		list := f.do(step{"customer_list", 2}).Output
+		for name, c := range cases {
+			got := customerRow(f.t, list, names[name])
 			if (len(c.want) > 0) != strings.Contains(got, "pilotsync-cause") {
 				f.t.Errorf("%s, in version %s: %s", name, version, got)
 			}
@@ -123,11 +129,11 @@ func customerList(f *fixture) {
 			if c.not != "" && strings.Contains(got, c.not) {
 				f.t.Errorf("%s, in version %s: the row has %q: %s", name, version, c.not, got)
 			}
-			if strings.Contains(customerRow(f.t, list, "shop.example.com"), "pilotsync") {
-				f.t.Errorf("in version %s a row of another list was changed", version)
-			}
 		}
-	}
+		if strings.Contains(customerRow(f.t, list, "shop.example.com"), "pilotsync") {
+			f.t.Errorf("in version %s a row of another list was changed", version)
+		}
+	})
 	f.sent()
 	for list, want := range map[string]bool{"customer_list": true, "notices": false} {
 		if out := f.do(step{list, 2}, step{"do_action", "admin_footer"}).Output; strings.Contains(out, "flex-basis: 100%") != want {
@@ -178,9 +184,11 @@ func customerList(f *fixture) {
 		}
 	}
 	f.do(step{"unmap", forgotten})
+	var unmapped []step
 	for _, domain := range names {
-		f.do(step{"unmap", domain})
+		unmapped = append(unmapped, step{"unmap", domain})
 	}
+	f.do(unmapped...)
 	f.do(step{"queue"})
 	f.sent()
 }
