@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"pilotsync/internal/text"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
-	"pilotsync/worker/listsync"
 )
 
 type verifyCmd struct {
@@ -21,15 +19,15 @@ type verifyCmd struct {
 	domainsFlag
 	operatorFlag
 
-	Wait    bool          `help:"Wait for this verification, and show its result."`
-	Timeout time.Duration `default:"5m" help:"How long to wait at most."`
+	Wait    bool          `help:"Wait for the end of each verification, and show its result."`
+	Timeout time.Duration `default:"1h" help:"How long to wait at most."`
 	JSON    bool          `name:"json" help:"Print one JSON array: receipts, or with --wait what status prints."`
 	Domains []string      `arg:"" name:"domain" help:"Domains, which must be on their app's list."`
 }
 
 // Help is shown under the command's own --help.
 func (*verifyCmd) Help() string {
-	return `A worker checks DNS, AutoSSL and the certificate at once, whatever the domain's state; the domain gets all its attempts again. If one of the domains isn't known or isn't on a list, none is verified. With --wait the command exits with 1 unless all are done, with a valid certificate.
+	return `A worker checks DNS, AutoSSL and the certificate at once, whatever the domain's state; the domain gets all its attempts again. If one of the domains isn't known or isn't on a list, none is verified. With --wait the command follows all attempts to the end, and shows the result of each attempt meanwhile. It exits with 0 if all domains are done, with a valid certificate. It exits with 1 if one isn't, if the time is up, or after Ctrl-C. The workers then continue with the rest.
 
 Examples:
 
@@ -127,96 +125,4 @@ func unverifiable(v ledger.View) string {
 		problem += " (" + text.Printable(v.Reason) + ")"
 	}
 	return problem
-}
-
-// verifyResult is the result of a verification.
-type verifyResult struct {
-	view  ledger.View
-	entry *listsync.HistoryEntry // of the verification; nil if the history has dropped it
-}
-
-// wait reads the ledger until every verification has been made, and prints the results.
-func (c *verifyCmd) wait(ctx context.Context, s *terminal.Streams, l *ledger.Ledger, receipts []enqueue.Receipt) error {
-	results := make([]*verifyResult, len(receipts))
-	nextCommands := func(left []waiting) string {
-		commands := []string{}
-		for _, w := range left[:min(len(left), maxWaitLines)] {
-			commands = append(commands, "pilotsync logs "+w.domain)
-		}
-		return strings.Join(commands, "\n  ")
-	}
-	err := waitAll(ctx, s, len(receipts), c.Timeout, nextCommands, func(ctx context.Context) ([]waiting, error) {
-		var left []waiting
-		var firstErr error
-		for i, r := range receipts {
-			if results[i] == nil && firstErr == nil {
-				results[i], firstErr = resultOf(ctx, l, r)
-			}
-			if results[i] == nil {
-				left = append(left, waiting{r.Domain, "on app " + r.AppID + ", waits for a worker to verify it", leftToVerify})
-			}
-		}
-		return left, firstErr
-	})
-	if err != nil {
-		return fmt.Errorf("%w\nWhether a worker is alive:\n  pilotsync doctor", err)
-	}
-	return c.print(s, results)
-}
-
-// resultOf returns the result of a verification, nil if it hasn't been made yet.
-func resultOf(ctx context.Context, l *ledger.Ledger, r enqueue.Receipt) (*verifyResult, error) {
-	v, known, err := l.Domain(ctx, r.AppID, r.Domain)
-	switch {
-	case err != nil:
-		return nil, err
-	case !known, !v.Record.State.Listed():
-		return &verifyResult{view: v}, nil // taken off meanwhile
-	case v.Record.CheckSeq < r.Seq, v.Record.Attempt < 1:
-		return nil, nil
-	}
-	history, err := l.History(ctx, r.AppID, r.Domain)
-	if err != nil {
-		return nil, err
-	}
-	for i := range history { // newest first
-		if history[i].State == "" {
-			break // a newer worker's entry; it may be this verification's
-		}
-		if history[i].Attempt > 0 {
-			return &verifyResult{v, &history[i]}, nil
-		}
-	}
-	return &verifyResult{view: v}, nil
-}
-
-func (c *verifyCmd) print(s *terminal.Streams, results []*verifyResult) error {
-	var states []domainStatus
-	t := terminal.Table{Columns: []terminal.Column{terminal.AppColumn(), terminal.DomainColumn(), terminal.StateColumn(), terminal.ReasonColumn()}}
-	done := 0
-	for _, result := range results {
-		d := statusOf(result.view)
-		states = append(states, d)
-		t.Add(d.AppID, tasks.ShownName(d.Domain), d.shown(), cmp.Or(d.Advice, d.Reason))
-		if d.State == tasks.Done {
-			done++
-		}
-	}
-	var err error
-	if c.JSON {
-		err = printJSON(s.Out, states)
-	} else if err = t.Print(s); err == nil {
-		for _, result := range results {
-			if result.entry != nil {
-				err = errors.Join(err, s.Printf("%s", checkLines(*result.entry, "")))
-			}
-		}
-	}
-	switch {
-	case err != nil:
-		return fmt.Errorf("print the domains: %w", err)
-	case done < len(results):
-		return fmt.Errorf("%d of %d are not done", len(results)-done, len(results))
-	}
-	return nil
 }

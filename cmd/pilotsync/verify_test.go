@@ -1,14 +1,18 @@
 package main
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"os/user"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"pilotsync/internal/simulator"
+	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
 	"pilotsync/worker/listsync"
 )
@@ -28,8 +32,8 @@ func TestADomainIsVerifiedAndItsHistorySaysByWhomAndWhatWasSeen(t *testing.T) {
 	sim.SetBehaviour("shop.example.com", simulator.Behaviour{NoDNS: true})
 	got = command(t, env, "", "verify", "shop.example.com", "--app=app1", "--by=ada", "--wait", "--timeout=2m", "--json")
 	var states []domainStatus
-	if err := json.Unmarshal([]byte(got.out), &states); err != nil || len(states) != 1 || states[0].State == tasks.Done ||
-		got.code != exitFailed || !strings.Contains(got.err, "1 of 1 are not done") {
+	if err := json.Unmarshal([]byte(got.out), &states); err != nil || len(states) != 1 || states[0].State != tasks.Failed || states[0].Attempt != 3 ||
+		got.code != exitFailed || !strings.Contains(got.err, "\nshop.example.com: attempt 2 of 3: Checking DNS, ") || !strings.HasSuffix(got.err, "1 of 1 are not done\n") {
 		t.Errorf("verify without DNS: %v: %+v", err, got)
 	}
 
@@ -58,7 +62,7 @@ func TestADomainIsVerifiedAndItsHistorySaysByWhomAndWhatWasSeen(t *testing.T) {
 			}
 		}
 	}
-	if len(adas) < 2 || adas[0] != tasks.Done || adas[1] == tasks.Done {
+	if len(adas) < 2 || adas[0] != tasks.Done || adas[1] != tasks.CheckingDNS {
 		t.Errorf("ada's verifications ended %v", adas)
 	}
 
@@ -139,6 +143,37 @@ func TestWaitingForAVerificationWithoutAWorkerEnds(t *testing.T) {
 	got = command(t, env, "", "verify", "done.example.com")
 	if want := "a worker verifies done.example.com on app app1 now\n"; got != (output{exitDone, want, "'pilotsync logs done.example.com' shows the result.\n"}) {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// onWrite calls a function before each write.
+type onWrite struct {
+	bytes.Buffer
+	call func()
+}
+
+func (w *onWrite) Write(p []byte) (int, error) {
+	w.call()
+	return w.Buffer.Write(p)
+}
+
+func TestAnInterruptedWaitShowsTheLastAttempt(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	next := time.Now().Add(time.Hour)
+	newLedgerFixture(t, mini.Addr()).settle("app1", listsync.Record{Domain: "slow.example.com", Names: []string{"slow.example.com"}, State: tasks.CheckingDNS, Wanted: true,
+		CheckSeq: time.Now().AddDate(1, 0, 0).UnixMicro(), Attempt: 1, Limit: 5, NextAttemptAt: &next, Cause: tasks.Cause{Code: tasks.CauseDNSMissing, Params: tasks.Params{Name: "slow.example.com"}}})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var out bytes.Buffer
+	errs := onWrite{call: cancel}
+	code := run(ctx, []string{"verify", "slow.example.com", "--wait"}, &terminal.Streams{Out: &out, Err: &errs, LookupEnv: env.Lookup, Environ: env.Environ})
+	if rows := strings.Split(out.String(), "\n"); code != exitFailed || len(rows) < 2 || !strings.HasPrefix(rows[1], "app1  slow.example.com  Checking DNS  slow.example.com has no A or AAAA record in DNS") {
+		t.Errorf("exit code %d:\n%s", code, &out)
+	}
+	if got := errs.String(); !strings.HasPrefix(got, "slow.example.com: attempt 1 of 5: Checking DNS, slow.example.com has no A or AAAA record in DNS; next attempt in ") ||
+		!strings.HasSuffix(got, "pilotsync: interrupted; 0 of 1 ended\n  the workers continue with: slow.example.com\nTo check again:\n  pilotsync logs slow.example.com\n") {
+		t.Errorf("standard error:\n%s", got)
 	}
 }
 
