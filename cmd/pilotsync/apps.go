@@ -78,6 +78,8 @@ type appStatus struct {
 	Action *ledger.Action `json:"last_action"`
 	// DryRun is what a dry run would have written; absent if a sync wrote since.
 	DryRun *appDryRun `json:"dry_run,omitempty"`
+	// ServedBy are the live workers that serve the app; null if Redis's user may not read them.
+	ServedBy []string `json:"served_by"`
 
 	// NeedsAttention counts the domains that wait for a person, by cause; a domain counts for each of
 	// its causes. Snoozed ones, and those without any, are left out.
@@ -111,7 +113,7 @@ func (c *appsShowCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		if err != nil {
 			return err
 		}
-		live, err := liveWorkers(ctx, db.ledger)
+		live, liveKnown, err := liveWorkers(ctx, db.ledger)
 		if err != nil {
 			return err
 		}
@@ -121,13 +123,15 @@ func (c *appsShowCmd) Run(ctx context.Context, s *terminal.Streams) error {
 			return err
 		}
 		if c.JSON {
+			if liveKnown {
+				addServedBy(shown, live)
+			}
 			err = printJSON(s.Out, shown)
 		} else {
-			lines, readErr := dryRunNotices(ctx, db.ledger, known)
-			if readErr != nil {
-				return readErr
+			if liveKnown && len(live) == 0 {
+				s.Noticef("%s", noWorker)
 			}
-			for _, line := range lines {
+			for _, line := range dryRunNotices(live, known) {
 				s.Noticef("%s", line)
 			}
 			noteUnserved(s, unserved)
@@ -141,6 +145,12 @@ func (c *appsShowCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		}
 		return nil
 	})
+}
+
+func addServedBy(apps []appStatus, live []ledger.Worker) {
+	for i := range apps {
+		apps[i].ServedBy = append([]string{}, ledger.ServedBy(live, apps[i].ID)...) // [] in JSON, not null
+	}
 }
 
 func unknownApps(apps []string) error {

@@ -37,6 +37,7 @@ func (s *ledgerFixture) written(app string, size int, added ...string) {
 func stockedApps(t *testing.T) vars {
 	t.Helper()
 	env, mini := onRedis(t)
+	liveWorker(t, mini.Addr(), "app1", "app2")
 	s := newLedgerFixture(t, mini.Addr())
 	s.settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
 	s.written("app1", 173, "written.example.com")
@@ -100,10 +101,10 @@ func TestAppsInJSONHasExactlyItsKeys(t *testing.T) {
 	delete(raw[1], "oldest_waiting_since")
 	want := []map[string]any{
 		{"app_id": "app1", "domains": map[string]any{"done": 1.0, "checking-ssl-cert": 1.0}, "listed": 173.0, "limit": 300.0, "waiting": 0.0,
-			"oldest_waiting_since": nil, "first_certificate_ends_at": nil, "certificates_that_end_soon": 0.0, "needs_attention": map[string]any{}, "trouble": nil, "paused_by": "",
+			"oldest_waiting_since": nil, "first_certificate_ends_at": nil, "certificates_that_end_soon": 0.0, "needs_attention": map[string]any{}, "trouble": nil, "paused_by": "", "served_by": []any{"host/1"},
 			"server_disconnected_since": at.UTC().Format(time.RFC3339), "certificate_coverage": map[string]any{"names": 173.0, "covered": 172.0, "missing": []any{"last.example.com"}}, "last_action": nil},
 		{"app_id": "app2", "domains": map[string]any{"pending": 1.0}, "listed": 0.0, "limit": 300.0, "listed_at": nil, "waiting": 1.0,
-			"first_certificate_ends_at": nil, "certificates_that_end_soon": 0.0, "needs_attention": map[string]any{}, "paused_by": "ada", "trouble": map[string]any{"reason": "no card\x1b[1m", "blocked": true}, "last_write": nil,
+			"first_certificate_ends_at": nil, "certificates_that_end_soon": 0.0, "needs_attention": map[string]any{}, "paused_by": "ada", "served_by": []any{"host/1"}, "trouble": map[string]any{"reason": "no card\x1b[1m", "blocked": true}, "last_write": nil,
 			"server_disconnected_since": nil, "certificate_coverage": nil, "last_action": nil},
 	}
 	if diff := cmp.Diff(want, raw); diff != "" {

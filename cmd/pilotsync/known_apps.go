@@ -52,14 +52,17 @@ func checkServed(ctx context.Context, s *terminal.Streams, l *ledger.Ledger, app
 	return nil
 }
 
-// liveWorkers returns no workers if Redis's user may not read what they serve.
-func liveWorkers(ctx context.Context, l *ledger.Ledger) ([]ledger.Worker, error) {
-	live, err := l.Workers(ctx)
+// liveWorkers returns the live workers; known is false if Redis's user may not read them.
+func liveWorkers(ctx context.Context, l *ledger.Ledger) (live []ledger.Worker, known bool, err error) {
+	live, err = l.Workers(ctx)
 	if redis.HasErrorPrefix(err, "NOPERM") {
-		return nil, nil
+		return nil, false, nil
 	}
-	return live, err
+	return live, err == nil, err
 }
+
+// noWorker is what commands say that show states while no worker is alive.
+const noWorker = "No worker is running: changes and checks wait for one. Start one with 'pilotsync worker'"
 
 // splitUnserved returns the apps, sorted by id, without most of the unserved ones, which any producer
 // can invent. With all they stay.

@@ -1,13 +1,18 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
 
+	"pilotsync/internal/terminal"
+	"pilotsync/tasks"
+	"pilotsync/test/harness"
 	"pilotsync/test/redistest"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 // liveWorker announces a worker that serves the apps.
@@ -106,5 +111,53 @@ func TestTheUserOfPHPCanEnqueueByCommand(t *testing.T) {
 		if got.code != code || !strings.Contains(got.err, "note: this Redis user may not see which apps the workers serve; app app1 wasn't checked\n") {
 			t.Errorf("%s: %+v", args, got)
 		}
+	}
+}
+
+func TestStatesSayThatNoWorkerRuns(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	newLedgerFixture(t, mini.Addr()).settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done, Wanted: true})
+	for _, live := range []bool{false, true} {
+		if live {
+			liveWorker(t, mini.Addr(), "app1")
+		}
+		for _, args := range []string{"apps", "apps app1", "status", "status --state=failed", "status done.example.com"} {
+			if got := command(t, env, "", strings.Fields(args)...); got.code != exitDone || strings.Contains(got.err, noWorker+"\n") == live {
+				t.Errorf("%s while a worker is alive (%v): %+v", args, live, got)
+			}
+			args += " --json"
+			got := command(t, env, "", strings.Fields(args)...)
+			want := strings.Contains(args, "failed") || strings.Contains(got.out, `"served_by": []`) != live && strings.Contains(got.out, `"host/1"`) == live
+			if got.code != exitDone || got.err != "" || !want {
+				t.Errorf("%s while a worker is alive (%v): %+v", args, live, got)
+			}
+		}
+	}
+}
+
+func TestTheWatchedStatusSaysThatTheLastWorkerEnded(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	liveWorker(t, mini.Addr(), "app1")
+	s := newLedgerFixture(t, mini.Addr())
+	s.settle("app1", listsync.Record{Domain: "done.example.com", State: tasks.Done})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	out, errs, code := &harness.Log{}, &harness.Log{}, make(chan int, 1)
+	go func() {
+		code <- run(ctx, []string{"status", "--watch"}, &terminal.Streams{Out: out, Err: errs, LookupEnv: env.Lookup})
+	}()
+	poll(t, "the first state", says(out, "done.example.com"))
+	if got := errs.String(); got != "" {
+		t.Errorf("while a worker is alive: %q", got)
+	}
+	if err := s.ledger.Leave(t.Context(), "w1"); err != nil {
+		t.Fatal(err)
+	}
+	poll(t, "the notice", says(errs, noWorker+"\n"))
+	cancel()
+	if got := <-code; got != exitDone {
+		t.Errorf("exit code %d", got)
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -45,6 +44,9 @@ type domainStatus struct {
 	// Superseded is the last change without effect, since a later one had been recorded. It is
 	// missing once another change is recorded.
 	Superseded *supersededChange `json:"superseded,omitempty"`
+	// ServedBy are the live workers that serve the app. Only 'status --json' has it, and not if Redis's
+	// user may not read them.
+	ServedBy *[]string `json:"served_by,omitempty"`
 	// Advice is the reason with the remedy; only text output shows it.
 	Advice string `json:"-"`
 	// AttemptAt is the time of the last verification; only the table shows it.
@@ -167,19 +169,15 @@ func printDiff(out io.Writer, added, removed []string) error {
 
 // dryRunNotices describes, in a line each, the live workers in a dry run that serve
 // any of the apps.
-func dryRunNotices(ctx context.Context, l *ledger.Ledger, apps []string) (lines []string, err error) {
-	workers, err := l.Workers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, w := range ledger.InDryRun(workers) {
+func dryRunNotices(live []ledger.Worker, apps []string) (lines []string) {
+	for _, w := range ledger.InDryRun(live) {
 		served := slices.DeleteFunc(slices.Clone(w.Apps), func(app string) bool { return !slices.Contains(apps, app) })
 		if len(served) > 0 {
 			lines = append(lines, text.Printable(fmt.Sprintf("Dry run: worker %s writes nothing to ServerPilot. Changes stay pending, with what would be written. Apps: %s",
 				w.Name, strings.Join(served, ", "))))
 		}
 	}
-	return lines, nil
+	return lines
 }
 
 // counted is a number of things: "1 change", "2 changes".

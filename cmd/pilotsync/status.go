@@ -87,6 +87,7 @@ type foundDomains struct {
 	dryRuns  []string // notices of workers of these apps
 	unknown  []string // domains that no app has
 	unserved ledger.Unserved
+	noWorker bool
 }
 
 type appInTrouble struct {
@@ -95,12 +96,17 @@ type appInTrouble struct {
 }
 
 func (c *statusCmd) read(ctx context.Context, l *ledger.Ledger) (found foundDomains, err error) {
+	live, liveKnown, err := liveWorkers(ctx, l)
+	if err != nil {
+		return found, err
+	}
+	found.noWorker = liveKnown && len(live) == 0
 	var apps []string
 	var views []ledger.View
 	if len(c.Domains) > 0 {
 		apps, views, err = c.named(ctx, l, &found)
 	} else {
-		apps, views, err = c.all(ctx, l, &found)
+		apps, views, err = c.all(ctx, l, live, &found)
 	}
 	if err != nil {
 		return found, err
@@ -117,12 +123,14 @@ func (c *statusCmd) read(ctx context.Context, l *ledger.Ledger) (found foundDoma
 			if change, is := superseded[ledger.Position{Domain: v.Domain, App: v.AppID}]; is {
 				d.noteSuperseded(v, change)
 			}
+			if c.JSON && !c.Watch && liveKnown {
+				servedBy := append([]string{}, ledger.ServedBy(live, v.AppID)...) // [] in JSON, not null
+				d.ServedBy = &servedBy
+			}
 			found.domains = append(found.domains, d)
 		}
 	}
-	if found.dryRuns, err = dryRunNotices(ctx, l, apps); err != nil {
-		return found, err
-	}
+	found.dryRuns = dryRunNotices(live, apps)
 	found.unknown = slices.DeleteFunc(slices.Clone(c.Domains), func(d string) bool { return known[d] })
 	return found, nil
 }
@@ -142,7 +150,7 @@ func (c *statusCmd) named(ctx context.Context, l *ledger.Ledger, found *foundDom
 }
 
 // all reads all domains of the apps. It doesn't read apps that have none in the states asked for.
-func (c *statusCmd) all(ctx context.Context, l *ledger.Ledger, found *foundDomains) (apps []string, all []ledger.View, err error) {
+func (c *statusCmd) all(ctx context.Context, l *ledger.Ledger, live []ledger.Worker, found *foundDomains) (apps []string, all []ledger.View, err error) {
 	var states []ledger.App
 	if len(c.App) == 0 && len(c.State) > 0 {
 		states, err = l.AppsWithStates(ctx, c.states()...)
@@ -153,10 +161,6 @@ func (c *statusCmd) all(ctx context.Context, l *ledger.Ledger, found *foundDomai
 		return nil, nil, err
 	}
 	if len(c.App) == 0 {
-		live, err := liveWorkers(ctx, l)
-		if err != nil {
-			return nil, nil, err
-		}
 		states, found.unserved = splitUnserved(states, live, c.JSON)
 	}
 	for _, app := range states {
@@ -186,6 +190,9 @@ func (c *statusCmd) states() (states []tasks.State) {
 func (c *statusCmd) print(s *terminal.Streams, found foundDomains, now time.Time) error {
 	if c.JSON {
 		return printJSON(s.Out, found.domains)
+	}
+	if found.noWorker {
+		s.Noticef("%s", noWorker)
 	}
 	for _, dryRun := range found.dryRuns {
 		s.Noticef("%s", dryRun)

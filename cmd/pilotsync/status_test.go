@@ -100,6 +100,7 @@ func withDomains(t *testing.T) vars {
 		OldReason: "points nowhere", Attempt: 1, Attempts: 7, Limit: 7, AttemptAt: &last, NextAttemptAt: &next})
 	s.settle("app2", listsync.Record{Domain: "bad.example.com", State: tasks.Rejected, OldReason: "taken\x1b[1m elsewhere"})
 	s.record("app2", "new.example.com")
+	liveWorker(t, mini.Addr(), "app1", "app2")
 	return env
 }
 
@@ -169,10 +170,10 @@ func TestStatusInJSONHasExactlyItsKeys(t *testing.T) {
 	want := []map[string]any{
 		{"app_id": "app1", "domain": "done.example.com", "state": "done", "state_name": "Done", "names": []any{"done.example.com", "www.done.example.com"},
 			"reason": "certificate <valid>", "seq": 1001.0, "attempt": 2.0, "attempts": nil, "next_attempt_at": nil, "updated_at": "2026-03-01T11:00:00Z",
-			"remedy": "", "next_check_at": nil, "problems": []any{}, "records": []any{}},
+			"remedy": "", "next_check_at": nil, "problems": []any{}, "records": []any{}, "served_by": []any{"host/1"}},
 		{"app_id": "app2", "domain": "bad.example.com", "state": "rejected", "state_name": "Rejected", "names": []any{},
 			"reason": "taken\x1b[1m elsewhere", "seq": 1003.0, "attempt": 0.0, "attempts": nil, "next_attempt_at": nil, "updated_at": "2026-03-01T11:00:00Z",
-			"remedy": "", "next_check_at": nil, "problems": []any{}, "records": []any{}},
+			"remedy": "", "next_check_at": nil, "problems": []any{}, "records": []any{}, "served_by": []any{"host/1"}},
 	}
 	if diff := cmp.Diff(want, []map[string]any{raw[0], raw[2]}); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)
@@ -225,6 +226,7 @@ func TestStatusOfNothingIsAnEmptyArray(t *testing.T) {
 func TestStatusShowsAnAppsTrouble(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
+	liveWorker(t, mini.Addr(), "app1", "app2")
 	s := newLedgerFixture(t, mini.Addr())
 	for app, trouble := range map[string]listsync.Failure{
 		"app1": {Reason: "the API key was refused", Blocked: true, Since: time.Now().Add(-5 * time.Minute)},

@@ -17,7 +17,7 @@ import (
 	"pilotsync/worker/ledger"
 )
 
-// statusInterval is how often 'status --watch' reads what changed, with one small read
+// statusInterval is how often 'status --watch' reads what changed, with two small reads
 // of Redis.
 const statusInterval = 2 * time.Second
 
@@ -41,6 +41,11 @@ func (c *statusCmd) watch(ctx context.Context, s *terminal.Streams, l *ledger.Le
 			if read, err = c.read(ctx, l); err == nil {
 				found, known = read, revisions
 			}
+		} else if err == nil { // workers come and go without a change of a domain
+			var live []ledger.Worker
+			var liveKnown bool
+			live, liveKnown, err = liveWorkers(ctx, l)
+			found.noWorker = liveKnown && len(live) == 0
 		}
 		if ctx.Err() != nil {
 			return nil
@@ -78,6 +83,9 @@ func statusScreen(found foundDomains, readErr error, now time.Time, columns, hei
 	if readErr != nil {
 		screen += p.Paint(terminal.Red, terminal.WrapLines("This may be old, the ledger can't be read: "+text.Printable(readErr.Error()), columns)) + "\n"
 	}
+	if found.noWorker {
+		screen += p.Paint(terminal.Red, terminal.WrapLines(noWorker, columns)) + "\n"
+	}
 	for _, dryRun := range found.dryRuns {
 		screen += p.Paint(terminal.Yellow, terminal.WrapLines(dryRun, columns)) + "\n"
 	}
@@ -108,8 +116,12 @@ func urgency(state tasks.State) int {
 func (c *statusCmd) changes(s *terminal.Streams) func(foundDomains, error, time.Time) error {
 	type key struct{ app, domain string }
 	before := map[key]domainStatus{}
-	away := false
+	away, idle := false, false
 	return func(found foundDomains, readErr error, _ time.Time) error {
+		if found.noWorker && !idle {
+			s.Noticef("%s", noWorker)
+		}
+		idle = found.noWorker
 		if readErr != nil && !away {
 			s.Noticef("The ledger can't be read; still watching: %v", readErr)
 		}

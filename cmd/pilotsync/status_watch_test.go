@@ -39,6 +39,7 @@ func says(out *harness.Log, text string) func() (bool, error) {
 func TestTheWatchedStatusPrintsChangesInAPipe(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
+	liveWorker(t, mini.Addr(), "app1", "app2")
 	s := newLedgerFixture(t, mini.Addr())
 	s.settle("app1", listsync.Record{Domain: "a.example.com", State: tasks.Done, OldReason: "certificate <valid>"})
 	s.settle("app2", listsync.Record{Domain: "b.example.com", State: tasks.Done})
