@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -36,6 +37,7 @@ Examples:
 type appsShowCmd struct {
 	redisFlags
 
+	App  []string `predictor:"app" help:"The same as an app's id alone, as other commands take it."`
 	JSON bool     `name:"json" help:"Print one JSON array."`
 	Apps []string `arg:"" optional:"" name:"app" predictor:"app" help:"Apps to show. Default: all."`
 }
@@ -53,7 +55,13 @@ Examples:
 
 // Validate is called by kong after parsing.
 func (c *appsShowCmd) Validate() error {
-	return checkApps("", c.Apps)
+	err := errors.Join(checkApps("--app: ", c.App), checkApps("", c.Apps))
+	for _, app := range c.App {
+		if !slices.Contains(c.Apps, app) {
+			c.Apps = append(c.Apps, app)
+		}
+	}
+	return err
 }
 
 // appStatus is the state of an app, as --json prints it. The keys are a contract.

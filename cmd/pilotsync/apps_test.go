@@ -114,6 +114,12 @@ func TestAppsInJSONHasExactlyItsKeys(t *testing.T) {
 
 func TestAppsReportsAnUnknownApp(t *testing.T) {
 	t.Parallel()
+	for _, args := range []string{"--app=app2", "--app app2 app2", "app2 --app=app2"} {
+		got := command(t, stockedApps(t), "", append([]string{"apps", "--json"}, strings.Fields(args)...)...)
+		if got.code != exitDone || strings.Contains(got.out, "app1") || strings.Count(got.out, `"app_id": "app2"`) != 1 {
+			t.Errorf("%s: %+v", args, got)
+		}
+	}
 	got := command(t, stockedApps(t), "", "apps", "app2", "app3", "--json")
 	if got.code != exitFailed || !strings.Contains(got.err, "not known: app3 (") || strings.Contains(got.out, "app1") || !strings.Contains(got.out, "app2") || strings.Contains(got.out, "app3") {
 		t.Errorf("got %+v", got)

@@ -56,10 +56,10 @@ func (c *checkCmd) Run(ctx context.Context, s *terminal.Streams) error {
 			}
 			d := describeCheck(result)
 			all = append(all, d)
-			t.Add(tasks.ShownName(d.Domain), yes(d.OK), string(d.Code), withRemedy(d.Reason, d.Remedy))
+			t.Add(tasks.ShownName(d.Domain), yes(d.OK), d.Code.Label(), withRemedy(d.Reason, d.Remedy))
 			for _, p := range d.Problems {
 				if p.Name != d.Domain {
-					t.Add(p.Name, yes(false), string(p.Code), withRemedy(p.Reason, p.Remedy))
+					t.Add(tasks.ShownName(p.Name), yes(false), p.Code.Label(), withRemedy(p.Reason, p.Remedy))
 				}
 			}
 		}

@@ -69,6 +69,17 @@ func TestCheckAnswersWithTheCodesOfVerification(t *testing.T) {
 	}
 }
 
+func TestCheckNamesCausesInWordsForPeople(t *testing.T) {
+	t.Parallel()
+	env, _ := simulated(t)
+	got := command(t, env, "", "check", "nodns-shop.example.com", "shop.example.com", "--www=never")
+	lines := strings.Split(got.out, "\n")
+	if got.code != exitFailed || len(lines) != 4 || lines[3] != "" || !strings.HasPrefix(lines[1], "nodns-shop.example.com  no   DNS missing  nodns-shop.example.com has no A or AAAA record in DNS; ") ||
+		!strings.HasPrefix(lines[2], "shop.example.com        yes  Would work   ") {
+		t.Errorf("got %+v", got)
+	}
+}
+
 func TestCheckSaysWhenAnAppHasNoRoom(t *testing.T) {
 	t.Parallel()
 	env, sim := simulated(t)

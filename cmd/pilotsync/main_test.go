@@ -111,6 +111,7 @@ func TestAWrongCallExitsWithTwo(t *testing.T) {
 		{"verify example.com --timeout=-1s", "--timeout is -1s; it takes a duration such as 10m"},
 		{"logs example", `domain "example" is refused`},
 		{"apps a/b", `app_id is "a/b"`},
+		{"apps --app=a/b", `--app: app_id is "a/b"`},
 		{"history --app=a -n 51", "--last is 51; it takes a number from 1 to 50"},
 		{"history", "no app is given"},
 		{"restore --app=a", "missing flags: --at=TIME|WRITE"},
