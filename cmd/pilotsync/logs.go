@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"pilotsync/internal/terminal"
 	"pilotsync/internal/text"
 	"pilotsync/tasks"
@@ -26,7 +28,7 @@ type logsCmd struct {
 
 // Help is shown under the command's own --help.
 func (*logsCmd) Help() string {
-	return fmt.Sprintf(`Shows the last %d entries of a domain's history, oldest first: the requests and who made them, their outcomes, and the results of each verification. The ids of its tasks are those in asynqmon and in the workers' log. The command reads Redis only, so it works without a worker.
+	return fmt.Sprintf(`Shows the last %d entries of a domain's history, oldest first: the requests and who made them, their outcomes, and the results of each verification. It also shows who snoozed the domain in the dashboard, until when, and the note. The ids of its tasks are those in asynqmon and in the workers' log. The command reads Redis only, so it works without a worker.
 
 Examples:
 
@@ -53,6 +55,17 @@ type domainLog struct {
 	TaskID       string                  `json:"task_id"`
 	VerifyTaskID string                  `json:"verify_task_id"`
 	History      []listsync.HistoryEntry `json:"history"` // oldest first
+	Snoozes      []snoozeEntry           `json:"snoozes"` // oldest first
+}
+
+// snoozeEntry says who snoozed a domain, or ended that. The keys are a contract.
+type snoozeEntry struct {
+	At     time.Time `json:"at"`
+	Action string    `json:"action"` // snooze, wont-fix or end-snooze
+	Actor  string    `json:"who"`
+	Detail string    `json:"detail"` // until when, and the note
+
+	label string // the action for people
 }
 
 // Run prints the history.
@@ -92,9 +105,26 @@ func (c *logsCmd) read(ctx context.Context, l *ledger.Ledger) ([]domainLog, erro
 			return nil, err
 		}
 		slices.Reverse(history)
-		logs = append(logs, logOf(v, history))
+		d := logOf(v, history)
+		if d.Snoozes, err = snoozesOf(ctx, l, v); err != nil {
+			return nil, err
+		}
+		logs = append(logs, d)
 	}
 	return logs, nil
+}
+
+// snoozesOf returns none if Redis's user may not read them.
+func snoozesOf(ctx context.Context, l *ledger.Ledger, v ledger.View) ([]snoozeEntry, error) {
+	snoozes, err := l.Snoozes(ctx, v.AppID, v.Domain)
+	if err != nil && !redis.HasErrorPrefix(err, "NOPERM") {
+		return nil, err
+	}
+	all := []snoozeEntry{} // [] in JSON, not null
+	for _, e := range slices.Backward(snoozes) {
+		all = append(all, snoozeEntry{e.At(), e.Action, e.Actor(), e.Detail, e.Label()})
+	}
+	return all, nil
 }
 
 func logOf(v ledger.View, history []listsync.HistoryEntry) domainLog {
@@ -115,25 +145,37 @@ func printLogs(s *terminal.Streams, logs []domainLog, now time.Time) error {
 		if d.VerifyTaskID != "" {
 			head += fmt.Sprintf("next verification: %s, task %s\n", relative(d.NextAttemptAt, now), d.VerifyTaskID)
 		}
-		if err := errors.Join(s.Printf("%s", head), printHistory(s, d.History)); err != nil {
+		if err := errors.Join(s.Printf("%s", head), printHistory(s, d.History, d.Snoozes...)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// printHistory prints entries of a domain's history, with the results of verifications.
-func printHistory(s *terminal.Streams, history []listsync.HistoryEntry) error {
+// printHistory prints entries of a domain's history, with the results of verifications and with who
+// snoozed the domain. Both are sorted.
+func printHistory(s *terminal.Streams, history []listsync.HistoryEntry, snoozes ...snoozeEntry) error {
 	var b strings.Builder
+	line := func(at time.Time, color terminal.Color, name, what, who string) {
+		label := s.Palette().Paint(color, name) + strings.Repeat(" ", max(len(tasks.CheckingSSL.Name())-len(name), 0)) // the longest of most
+		b.WriteString(terminal.WrapAfter(fmt.Sprintf("%s  %s  ", at.UTC().Format(time.RFC3339), label), fmt.Sprintf("%s  (%s)", text.Printable(what), who), s.Width()) + "\n")
+	}
+	snoozed := func(e snoozeEntry) { line(e.At, "", e.label, e.Detail, text.Printable(e.Actor)) }
 	for _, e := range history {
+		for len(snoozes) > 0 && snoozes[0].At.Before(e.At) {
+			snoozed(snoozes[0])
+			snoozes = snoozes[1:]
+		}
 		reason := e.Reason
 		if e.Attempt > 0 {
 			reason = strings.TrimSuffix(fmt.Sprintf("attempt %d: %s", e.Attempt, reason), ": ")
 		}
 		name := e.State.NameWith(e.HasProblem())
-		state := s.Palette().Paint(terminal.StateColor(name), name) + strings.Repeat(" ", max(len(tasks.CheckingSSL.Name())-len(name), 0)) // the longest of most
-		b.WriteString(terminal.WrapAfter(fmt.Sprintf("%s  %s  ", e.At.UTC().Format(time.RFC3339), state), fmt.Sprintf("%s  (%s%s)", text.Printable(reason), text.Printable(e.Actor), actionNote(e.ActionID)), s.Width()) + "\n")
+		line(e.At, terminal.StateColor(name), name, reason, text.Printable(e.Actor)+actionNote(e.ActionID))
 		b.WriteString(checkLines(e, "    "))
+	}
+	for _, e := range snoozes {
+		snoozed(e)
 	}
 	return s.Printf("%s", b.String())
 }

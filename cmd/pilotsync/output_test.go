@@ -1,8 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"strings"
 	"testing"
 	"time"
+
+	"pilotsync/internal/terminal"
+	"pilotsync/tasks"
+	"pilotsync/worker/listsync"
 )
 
 const pointsElsewhere = "shop.example.com points to 203.0.113.9; this app is on 198.51.100.4. Next: make shop.example.com point to 198.51.100.4 and nowhere else."
@@ -31,5 +37,27 @@ func TestRelativeTimesAreRounded(t *testing.T) {
 	}
 	if got := relative(nil, now); got != "" {
 		t.Errorf("no time is %q", got)
+	}
+}
+
+func TestSnoozesStandAtTheirTimeInAHistory(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	entry := func(minute int, reason string) listsync.HistoryEntry {
+		return listsync.HistoryEntry{At: at.Add(time.Duration(minute) * time.Minute), State: tasks.Failed, Reason: reason, Actor: "w/1"}
+	}
+	snooze := func(minute int, detail string) snoozeEntry {
+		return snoozeEntry{At: at.Add(time.Duration(minute) * time.Minute), Detail: detail, Actor: "ada", label: "Snooze"}
+	}
+	history := []listsync.HistoryEntry{entry(1, "first"), entry(4, "fourth")}
+	if err := printHistory(&terminal.Streams{Out: &out}, history, snooze(0, "before"), snooze(2, "second"), snooze(3, "third"), snooze(5, "last")); err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	for line := range strings.Lines(out.String()) {
+		order = append(order, strings.Fields(line[42:])[0])
+	}
+	if got := strings.Join(order, " "); got != "before first second third fourth last" {
+		t.Errorf("%s\n%s", got, &out)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"pilotsync/internal/simulator"
 	"pilotsync/internal/terminal"
 	"pilotsync/tasks"
+	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 )
 
@@ -184,6 +185,33 @@ func TestLogsNamesTheTasksOfADomain(t *testing.T) {
 	if got.code != exitDone || lines[0] != "wait.example.com on app app1: Checking DNS" || lines[1] != "last change: task change:app1:wait.example.com:1002" ||
 		lines[2] != "next verification: in 3m, task verify:app1:wait.example.com:0:2" {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestLogsShowsWhoSnoozedADomain(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	s := newLedgerFixture(t, mini.Addr())
+	s.settle("app1", listsync.Record{Domain: "bad.example.com", Names: []string{"bad.example.com"}, State: tasks.Failed, Wanted: true, Cause: tasks.Cause{Code: tasks.CauseDNSMissing}})
+	view, _, err := s.ledger.Domain(t.Context(), "app1", "bad.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.ledger.Snooze(t.Context(), view, ledger.Snooze{WontFix: true, Note: "the customer\x1b[1m left", By: "ada", At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	got := command(t, env, "", "logs", "bad.example.com")
+	if !strings.HasSuffix(got.out, "Z  Won't fix             the customer [1m left  (ada)\n") {
+		t.Errorf("got %+v", got)
+	}
+	var logs []domainLog
+	got = command(t, env, "", "logs", "bad.example.com", "--json")
+	if err := json.Unmarshal([]byte(got.out), &logs); err != nil || len(logs) != 1 || len(logs[0].Snoozes) != 1 {
+		t.Fatalf("%v: %+v", err, got)
+	}
+	entry := logs[0].Snoozes[0]
+	if want := (snoozeEntry{At: entry.At, Action: ledger.AuditWontFix, Actor: "ada", Detail: "the customer\x1b[1m left"}); entry != want {
+		t.Errorf("got %+v", entry)
 	}
 }
 

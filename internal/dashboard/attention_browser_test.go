@@ -188,7 +188,11 @@ func TestASnoozeEndsByItselfWhenTheCauseChanges(t *testing.T) {
 	b.do(click("#do-wake summary"), click("#do-wake button"))
 	b.awaitTrue(`location.search === "?asked=wake" && !document.querySelector(".notice.calm") && document.querySelector("#do-snooze")`)
 
-	// The audit says who did that, and when.
+	// The history and the audit say who did that, and when.
+	if got := b.text(`[...document.querySelectorAll("#history li")].slice(0, 2).map((li) => li.innerText.replace(/,[^\n]*/g, "").replace(/\s+/g, " ").trim()).join("; ")`); got != "End the snooze by ada; Won't fix by ada customer left" {
+		t.Errorf("the history begins with %q", got)
+	}
+	screenshot(t, b.ctx, "snooze-history-light")
 	b.open(w.url + "/apps/app1")
 	b.do(click("#do-pause summary"), click("#do-pause button"))
 	b.awaitTrue(`location.search === "?asked=pause" && document.querySelector("#do-resume")`)

@@ -33,7 +33,6 @@ func funcMap() template.FuncMap {
 		"appRows":       func(now time.Time, apps []ledger.App) appRows { return appRows{now, apps} },
 		"firstApps":     func(apps []string) firstOf[string] { return newFirstOf(maxNotices, apps) },
 		"writeLabel":    writeLabel,
-		"auditLabel":    auditLabel,
 		"markOf":        markOf,
 		"troubled":      troubled,
 		"troubledEntry": func(e listsync.HistoryEntry) bool { return e.State == tasks.Done && e.HasProblem() },

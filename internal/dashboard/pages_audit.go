@@ -19,6 +19,7 @@ const auditPerPage = 50
 // auditReader reads the audit; [*ledger.Ledger] in production.
 type auditReader interface {
 	Audit(ctx context.Context, q ledger.AuditQuery) ([]ledger.AuditEntry, *ledger.AuditPosition, error)
+	Snoozes(ctx context.Context, app, domain string) ([]ledger.AuditEntry, error)
 }
 
 // auditPage is the body of the page /audit. Its fields are as in the page's URL.
@@ -113,29 +114,4 @@ func (p *pageServer) audit(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return p.render(w, r, http.StatusOK, "audit", layoutData{Title: "Audit", Section: "/audit", Watch: body.App, Reload: 60, Body: body})
-}
-
-// auditLabel says what was requested.
-func auditLabel(action string) string {
-	switch action {
-	case "add":
-		return "Add"
-	case "remove":
-		return "Remove"
-	case "import":
-		return "Import"
-	case "verify":
-		return "Verify"
-	case ledger.AuditPause:
-		return "Pause"
-	case ledger.AuditResume:
-		return "Resume"
-	case ledger.AuditSnooze:
-		return "Snooze"
-	case ledger.AuditWontFix:
-		return "Won't fix"
-	case ledger.AuditEndSnooze:
-		return "End the snooze"
-	}
-	return action // of a later release
 }

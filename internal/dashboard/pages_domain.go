@@ -20,7 +20,7 @@ type domainPage struct {
 	Reason  string
 	Records dnsRecords
 	Steps   []progressStep
-	History []listsync.HistoryEntry
+	History []timelineEntry
 	Tasks   []taskLink
 	// TasksError is why the tasks couldn't be read.
 	TasksError   string
@@ -30,6 +30,25 @@ type domainPage struct {
 	CanRemove    bool
 	Snooze       *ledger.Snooze // nil if none holds
 	Now          time.Time
+}
+
+// timelineEntry is an entry of a domain's history, or what a user did without a worker.
+type timelineEntry struct {
+	listsync.HistoryEntry
+	Snooze *ledger.AuditEntry // nil for an entry of the history
+}
+
+// timeline merges a domain's history with who snoozed it, the latest first.
+func timeline(history []listsync.HistoryEntry, snoozes []ledger.AuditEntry) []timelineEntry {
+	var all []timelineEntry
+	for _, e := range history {
+		all = append(all, timelineEntry{HistoryEntry: e})
+	}
+	for _, s := range snoozes {
+		all = append(all, timelineEntry{listsync.HistoryEntry{At: s.At()}, &s})
+	}
+	slices.SortStableFunc(all, func(a, b timelineEntry) int { return b.At.Compare(a.At) })
+	return all
 }
 
 // CertificateNote says what is wrong with the domain's last certificate; it is empty for nothing.
@@ -85,9 +104,15 @@ func (p *pageServer) domain(w http.ResponseWriter, r *http.Request) error {
 	if len(apps) > 0 {
 		body.App = apps[0]
 	}
-	if body.History, err = p.reader.History(ctx, app, domain); err != nil {
+	history, err := p.reader.History(ctx, app, domain)
+	if err != nil {
 		return err
 	}
+	snoozes, err := p.audits.Snoozes(ctx, app, domain)
+	if err != nil {
+		return err
+	}
+	body.History = timeline(history, snoozes)
 	if body.Snooze, err = p.reader.SnoozeOf(ctx, view); err != nil {
 		return err
 	}

@@ -206,6 +206,10 @@ func (s *fakeLedger) Audit(_ context.Context, q ledger.AuditQuery) ([]ledger.Aud
 	return s.requested, &ledger.AuditPosition{Seq: 5, App: "app1"}, s.err
 }
 
+func (s *fakeLedger) Snoozes(context.Context, string, string) ([]ledger.AuditEntry, error) {
+	return s.requested, s.err
+}
+
 // fakeQueues are queues in which nothing changes.
 type fakeQueues struct {
 	queues      []queue

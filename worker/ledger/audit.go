@@ -21,8 +21,15 @@ import (
 // runs again adds nothing.
 const auditKey = "pilotsync:{agenda}:audit"
 
+// snoozesKey has again what snoozed domains, for the pages of these. The audit is too large to be
+// read for a page, and in a large network a day's requests fill it.
+const snoozesKey = "pilotsync:{agenda}:snoozes"
+
 // AuditKept is how many requests the audit has.
 const AuditKept = 10_000
+
+// SnoozesKept is how many snoozes, and ends of them, are kept of all domains.
+const SnoozesKept = 1000
 
 // auditChunk is how many requests one command reads.
 const auditChunk = 1000
@@ -50,6 +57,31 @@ const (
 
 // At is when it was requested, by Redis's clock.
 func (e AuditEntry) At() time.Time { return time.UnixMicro(e.Seq).UTC() }
+
+// Label says for people what was requested.
+func (e AuditEntry) Label() string {
+	switch e.Action {
+	case "add":
+		return "Add"
+	case "remove":
+		return "Remove"
+	case "import":
+		return "Import"
+	case "verify":
+		return "Verify"
+	case AuditPause:
+		return "Pause"
+	case AuditResume:
+		return "Resume"
+	case AuditSnooze:
+		return "Snooze"
+	case AuditWontFix:
+		return "Won't fix"
+	case AuditEndSnooze:
+		return "End the snooze"
+	}
+	return e.Action // of a later release
+}
 
 // Actor is who requested it: a user, "site 7", or "request" if the producer didn't say.
 func (e AuditEntry) Actor() string {
@@ -92,11 +124,42 @@ func (l *Ledger) addToAudit(ctx context.Context, e AuditEntry) error {
 	if _, err := l.rdb.Pipelined(ctx, func(p redis.Pipeliner) error {
 		p.ZAdd(ctx, auditKey, redis.Z{Score: float64(e.Seq), Member: encode(e)})
 		p.ZRemRangeByRank(ctx, auditKey, 0, -AuditKept-1)
+		if e.snoozes() {
+			p.ZAdd(ctx, snoozesKey, redis.Z{Score: float64(e.Seq), Member: encode(e)})
+			p.ZRemRangeByRank(ctx, snoozesKey, 0, -SnoozesKept-1)
+		}
 		return nil
 	}); err != nil {
 		return fmt.Errorf("add %s of %s on app %s to the audit: %w", e.Action, cmp.Or(e.Domain, "the app"), e.App, err)
 	}
 	return nil
+}
+
+// snoozes reports whether a user snoozed a domain, or ended that.
+func (e AuditEntry) snoozes() bool {
+	return e.Action == AuditSnooze || e.Action == AuditWontFix || e.Action == AuditEndSnooze
+}
+
+// Snoozes returns who snoozed a domain or ended that, the latest first, at most [HistoryKept].
+func (l *Ledger) Snoozes(ctx context.Context, app, domain string) ([]AuditEntry, error) {
+	entries, err := l.rdb.ZRevRange(ctx, snoozesKey, 0, SnoozesKept-1).Result()
+	if err != nil {
+		return nil, fmt.Errorf("read the snoozes of %s on app %s: %w", domain, app, err)
+	}
+	var found []AuditEntry
+	for _, entry := range entries {
+		if !strings.Contains(entry, encode(domain)) {
+			continue // decoding takes longer
+		}
+		e, err := decodeJSON[AuditEntry](entry)
+		if err != nil {
+			return nil, fmt.Errorf("%q in %s: %w", entry, snoozesKey, err)
+		}
+		if e.App == app && e.Domain == domain && len(found) < HistoryKept {
+			found = append(found, e)
+		}
+	}
+	return found, nil
 }
 
 // AuditQuery says which requests to find; an empty field is no limit.

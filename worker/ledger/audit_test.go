@@ -118,3 +118,46 @@ func TestTheAuditKeepsTheLastRequests(t *testing.T) {
 		}
 	})
 }
+
+func TestADomainsSnoozesOutliveTheAudit(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, l *Ledger, rdb *redis.Client) {
+		for i, e := range []AuditEntry{
+			{App: testApp, Domain: "a.example.com", Action: AuditWontFix, By: "ada", Detail: "the customer left"},
+			{App: testApp, Domain: "aa.example.com", Action: AuditSnooze, By: "ada"},
+			{App: "app2", Domain: "a.example.com", Action: AuditSnooze, By: "ada"},
+			{App: testApp, Domain: "a.example.com", Action: "verify", By: "ada"},
+			{App: testApp, Domain: "a.example.com", Action: AuditEndSnooze, By: "bob"},
+		} {
+			e.Seq = first + int64(i)
+			if err := l.addToAudit(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := rdb.Del(t.Context(), auditKey).Err(); err != nil { // as many later requests do
+			t.Fatal(err)
+		}
+		found, err := l.Snoozes(t.Context(), testApp, "a.example.com")
+		want := []AuditEntry{
+			{Seq: first + 4, App: testApp, Domain: "a.example.com", Action: AuditEndSnooze, By: "bob"},
+			{Seq: first, App: testApp, Domain: "a.example.com", Action: AuditWontFix, By: "ada", Detail: "the customer left"},
+		}
+		if diff := cmp.Diff(want, found); diff != "" || err != nil {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+
+		many := make([]redis.Z, SnoozesKept)
+		for i := range many {
+			e := AuditEntry{Seq: first + 100 + int64(i), App: testApp, Domain: "b.example.com", Action: AuditSnooze}
+			many[i] = redis.Z{Score: float64(e.Seq), Member: encode(e)}
+		}
+		rdb.ZAdd(t.Context(), snoozesKey, many...)
+		if err := l.addToAudit(t.Context(), AuditEntry{Seq: first + 5000, App: testApp, Domain: "b.example.com", Action: AuditEndSnooze}); err != nil {
+			t.Fatal(err)
+		}
+		found, err = l.Snoozes(t.Context(), testApp, "b.example.com")
+		if kept := rdb.ZCard(t.Context(), snoozesKey).Val(); kept != SnoozesKept || err != nil || len(found) != HistoryKept || found[0].Seq != first+5000 {
+			t.Errorf("%d are kept, and %+v, %v is found", kept, found, err)
+		}
+	})
+}

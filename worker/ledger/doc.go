@@ -89,6 +89,7 @@
 //	                         string  when the former had all domains (ms); workers that don't know
 //	                                 the agenda may have added others since
 //	pilotsync:{agenda}:audit zset    the last requests for domains and apps (JSON), by order number
+//	pilotsync:{agenda}:snoozes zset  those of them that snooze a domain, or end that
 //	pilotsync:{agenda}:bulk:ID
 //	                         string  which domains a user's action on many is about (JSON)
 //	pilotsync:{agenda}:check:ID
