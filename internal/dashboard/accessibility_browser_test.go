@@ -66,6 +66,10 @@ func TestNoPageKeepsPeopleFromUsingIt(t *testing.T) {
 		b.do(click("#select-all"), click(`#bulk button[value="remove"]`))
 		b.awaitTrue(`document.querySelector("button.danger")`)
 		check("a question before a removal, " + window.name)
+		b.open(w.url + "/apps/agency-berlin")
+		b.do(click("#do-remove summary"), chromedp.Evaluate[chromedp.Void](`document.querySelector("#leaving").value = "elsewhere-hotel.example.com\nunknown.example.com\nno domain"; undefined`), click("#do-remove button"))
+		b.awaitTrue(`document.querySelector("button.danger") && document.body.innerText.includes("unknown.example.com")`)
+		check("a question before a list is removed, " + window.name)
 	}
 	readOnly, _ := w.serve(func(cfg *Config) { cfg.Open = View })
 	_, locked := w.serve(func(cfg *Config) { cfg.Users = testUsers(t) })

@@ -116,7 +116,8 @@ func parseDomains(text string) (d domainLines) {
 	return d
 }
 
-func tooMany(n int) error {
-	return fmt.Errorf("%w: %s domains, and the form takes %s at once; for more run 'pilotsync enqueue add --file=FILE'",
-		enqueue.ErrInvalid, formatNumber(n), formatNumber(maxAdded))
+// tooMany names the command of 'pilotsync enqueue' that takes more.
+func tooMany(n int, command string) error {
+	return fmt.Errorf("%w: %s domains, and the form takes %s at once; for more run 'pilotsync enqueue %s --file=FILE'",
+		enqueue.ErrInvalid, formatNumber(n), formatNumber(maxAdded), command)
 }

@@ -62,7 +62,9 @@ type bulkConfirmation struct {
 	Skipped  int
 	Selected string // the domains for the form, one per line
 	Query    string // of the search that they were selected in
-	Back     string // the URL of that search
+	Back     string // the URL of that search, or of the app's page
+	// List is the list that they were named in; nil for selected domains.
+	List *removalList
 }
 
 // Names are all names that leave their lists. What ServerPilot rejected is on none.

@@ -111,6 +111,33 @@ func TestSelectedDomainsAreVerifiedRetriedAndRemoved(t *testing.T) {
 	_ = rec.Body.Close()
 }
 
+func TestAPastedListIsRemovedAfterAQuestion(t *testing.T) {
+	t.Parallel()
+	w := newFixture(t, simulator.Options{}, nil)
+	w.startWorker("app1")
+	w.enqueue("app1", false, "cafe.example.com", "bücher.example.com", "stays.example.com")
+	w.awaitState("app1", "cafe.example.com", tasks.Done)
+	w.awaitState("app1", "xn--bcher-kva.example.com", tasks.Done)
+	w.awaitState("app1", "stays.example.com", tasks.Done)
+	b := tab{t, browsertest.New(t)}
+	b.open(w.url + "/apps/app1")
+	b.do(click("#do-remove summary"), chromedp.Evaluate[chromedp.Void](`document.getElementById("leaving").value = "Cafe.example.com\nBücher.example.com\nunknown.example.com\nno domain"; undefined`))
+	b.sizes("remove-list-form")
+	b.do(click("#do-remove button"))
+	b.awaitTrue(`document.querySelector("h1")?.textContent === "Remove 2 domains?" && document.querySelector("button.danger")`)
+	b.sizes("remove-list")
+	if list := w.sim.List("app1"); len(list) != 6 {
+		t.Errorf("before the answer the list is %v", list)
+	}
+	b.do(click("button.danger"))
+	b.awaitTrue(`document.body.innerText.includes("2 of 2 processed")`)
+	w.awaitState("app1", "cafe.example.com", tasks.Removed)
+	w.awaitState("app1", "xn--bcher-kva.example.com", tasks.Removed)
+	if list := w.sim.List("app1"); strings.Join(list, " ") != "stays.example.com www.stays.example.com" {
+		t.Errorf("the list is %v", list)
+	}
+}
+
 func TestAThousandDomainsAreRemovedWithProgress(t *testing.T) {
 	t.Parallel()
 	w := newFixture(t, simulator.Options{Apps: []simulator.App{{ID: "app1"}, {ID: "app2"}}}, nil)

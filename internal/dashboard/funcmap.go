@@ -38,6 +38,7 @@ func funcMap() template.FuncMap {
 		"troubledEntry": func(e listsync.HistoryEntry) bool { return e.State == tasks.Done && e.HasProblem() },
 		"troubledLabel": func(s tasks.State) string { return s.NameWith(true) },
 		"addForm":       func(app string) addPage { return addPage{App: app} },
+		"removeForm":    func(app string) removalList { return removalList{App: app} },
 		"stateURL":      func(s tasks.State) string { return search{States: []tasks.State{s}}.url(nil) },
 		"appStateURL": func(app string, s tasks.State) string {
 			return search{Apps: []string{app}, States: []tasks.State{s}}.url(nil)

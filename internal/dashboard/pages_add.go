@@ -134,7 +134,7 @@ func (p *pageServer) checkDomains(w http.ResponseWriter, r *http.Request) error 
 	case n == 0:
 		return fail(fmt.Errorf("%w: the form has no domain", enqueue.ErrInvalid))
 	case n > maxAdded:
-		return fail(tooMany(n))
+		return fail(tooMany(n, "add"))
 	}
 	release, refusal := p.checks.quota.try(run.By)
 	if refusal != 0 {
@@ -210,7 +210,7 @@ func (p *pageServer) addDomains(w http.ResponseWriter, r *http.Request) error {
 	case n == 0:
 		return failed(fmt.Errorf("%w: no domain is selected", enqueue.ErrInvalid))
 	case n > maxAdded:
-		return failed(tooMany(n))
+		return failed(tooMany(n, "add"))
 	}
 	at := make([]ledger.Position, len(domains))
 	for i, domain := range domains {

@@ -139,6 +139,7 @@ func (p *pageServer) register(mux *http.ServeMux) {
 	}
 	act("POST /apps/{app}/check", bulkLimit, p.checkDomains)
 	act("POST /apps/{app}/add", bulkLimit, p.addDomains)
+	act("POST /apps/{app}/remove", bulkLimit, p.removeListed)
 	act("POST /apps/{app}/{action}", readLimit, p.actOnApp)
 	act("POST /bulk", bulkLimit, p.actOnDomains)
 	act("POST /domains/{app}/{domain}/snooze", readLimit, p.snoozeDomain)
