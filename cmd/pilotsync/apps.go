@@ -229,7 +229,7 @@ func appTable(apps []appStatus, now time.Time) *terminal.Table {
 	t := &terminal.Table{Columns: []terminal.Column{{Title: "APP", Min: 16}, {Title: "DOMAINS", Min: 18}, {Title: "NAMES"}, {Title: "WAITING", Rank: 1},
 		{Title: "OLDEST", Rank: 3}, {Title: "LAST WRITE", Rank: 2}, {Title: "TROUBLE", Min: 30, Color: troubleColor}}}
 	for _, a := range apps {
-		names, write := "", ""
+		names, write := "no sync yet", ""
 		if a.ListedAt != nil {
 			names = fmt.Sprintf("%d of %d", a.Listed, a.Limit)
 		}

@@ -68,7 +68,7 @@ func TestAppsShowsEachAppsState(t *testing.T) {
 	for i, want := range [][]string{
 		{"APP ", " DOMAINS ", " NAMES ", " WAITING ", " OLDEST ", " LAST WRITE ", " TROUBLE"},
 		{"app1 ", " 1 Checking certificate, 1 Done ", " 173 of 300 ", " 0 ", ": +1 -0 ", " its server is not connected to ServerPilot since " + at.UTC().Format(time.RFC3339) + "; the certificate covers 172 of 173 names"},
-		{"app2 ", " 1 Pending ", " - ", " 1 ", " paused by ada; blocked until a person acts: no card [1m"},
+		{"app2 ", " 1 Pending ", " no sync yet ", " 1 ", " paused by ada; blocked until a person acts: no card [1m"},
 	} {
 		for _, piece := range want {
 			if !strings.Contains(lines[i]+" ", piece) {
@@ -112,7 +112,7 @@ func TestAppsInJSONHasExactlyItsKeys(t *testing.T) {
 	}
 }
 
-func TestAppsReportsAnUnknownApp(t *testing.T) {
+func TestAppsTakesAppsAsOtherCommandsDo(t *testing.T) {
 	t.Parallel()
 	for _, args := range []string{"--app=app2", "--app app2 app2", "app2 --app=app2"} {
 		got := command(t, stockedApps(t), "", append([]string{"apps", "--json"}, strings.Fields(args)...)...)
@@ -120,6 +120,10 @@ func TestAppsReportsAnUnknownApp(t *testing.T) {
 			t.Errorf("%s: %+v", args, got)
 		}
 	}
+}
+
+func TestAppsReportsAnUnknownApp(t *testing.T) {
+	t.Parallel()
 	got := command(t, stockedApps(t), "", "apps", "app2", "app3", "--json")
 	if got.code != exitFailed || !strings.Contains(got.err, "not known: app3 (") || strings.Contains(got.out, "app1") || !strings.Contains(got.out, "app2") || strings.Contains(got.out, "app3") {
 		t.Errorf("got %+v", got)
@@ -150,7 +154,15 @@ func TestAppsOfLiveWorkersAreShownBeforeTheirFirstChange(t *testing.T) {
 			t.Errorf("%s shows %q, want %q", args, ids, want)
 		}
 	}
-	if got := command(t, env, "", "apps"); got.code != exitDone || !strings.Contains(got.out, "\napp3  -") {
+	got := command(t, env, "", "apps")
+	for line := range strings.Lines(got.out) {
+		if id, rest, _ := strings.Cut(line, " "); id == "app1" || id == "app3" {
+			if fields := strings.Join(strings.Fields(rest), " "); fields != "- no sync yet 0 - - -" {
+				t.Errorf("the row of %s, which was never synced, is %q", id, fields)
+			}
+		}
+	}
+	if got.code != exitDone || !strings.Contains(got.out, "\napp3 ") {
 		t.Errorf("the table: %+v", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 
+	"pilotsync/internal/serverpilot"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/test/browsertest"
@@ -125,6 +126,38 @@ func TestAppsOfLiveWorkersHaveAPageBeforeTheirFirstChange(t *testing.T) {
 	checkAnswer(t, sendRequest(h, "GET", "/apps/app6", nil), 404, "No worker knows an app")
 	if len(s.requests) != 1 || s.requests[0].AppID != "app5" {
 		t.Errorf("the requests are %v", s.requests)
+	}
+}
+
+func TestAnAppThatWasNeverSyncedIsNotCalledHealthy(t *testing.T) {
+	t.Parallel()
+	s := &fakeLedger{apps: []ledger.App{{ID: "app1", Pending: 2, Oldest: noon, Counts: map[tasks.State]int{tasks.Pending: 2}}, {ID: "app3", ListedAt: noon}},
+		workers: []ledger.Worker{{Name: "h1/1", Apps: []string{"app1", "app2", "app3"}}}}
+	h := newPages(t, s, fakeQueues{}, ada)
+	for path, unsynced := range map[string]int{"/": 2, "/apps": 2, "/apps/app1": 1, "/apps/app2": 1, "/apps/app3": 0} {
+		page := sendRequest(h, "GET", path, nil).Body.String()
+		if n := strings.Count(page, "no sync yet"); n != unsynced {
+			t.Errorf("%s says of %d apps, not %d, that they weren't synced:\n%s", path, n, unsynced, page)
+		}
+		if praised := strings.Contains(page, "healthy") || strings.Contains(page, "in order"); praised != (path == "/apps/app3") {
+			t.Errorf("%s calls an app healthy: %v\n%s", path, praised, page)
+		}
+	}
+}
+
+func TestActionsThatEndedWithErrorsAreOnTheOverview(t *testing.T) {
+	t.Parallel()
+	s := &fakeLedger{apps: []ledger.App{{ID: "app0", ListedAt: noon, Action: &ledger.Action{ID: "A0", Status: serverpilot.ActionSuccess}}}}
+	h := newPages(t, s, fakeQueues{}, ada)
+	if page := sendRequest(h, "GET", "/", nil).Body.String(); strings.Contains(page, "ended with errors") {
+		t.Errorf("an action that succeeded is shown:\n%s", page)
+	}
+	for i := range maxNotices + 1 {
+		s.apps = append(s.apps, ledger.App{ID: fmt.Sprintf("app%d", i+1), ListedAt: noon, Action: &ledger.Action{ID: "<b>", Status: serverpilot.ActionError, WrittenAt: noon}})
+		s.workers = []ledger.Worker{{Name: "h1/1", Apps: []string{"app1"}}}
+	}
+	for _, want := range []string{"last actions of apps ended with errors", `<li><a href="/apps/app1">app1</a>, action &lt;b&gt;, for the write <time`, `<li>and <a href="/apps">1 more</a></li>`, "save the app&#39;s domains in ServerPilot once more"} {
+		checkAnswer(t, sendRequest(h, "GET", "/", nil), 200, want)
 	}
 }
 

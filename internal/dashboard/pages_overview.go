@@ -24,6 +24,7 @@ type overview struct {
 	Disconnected         firstOf[ledger.App] // apps whose server isn't connected to ServerPilot
 	Failing              firstOf[ledger.App]
 	Paused               firstOf[ledger.App]
+	Warned               firstOf[ledger.App] // apps whose last action of ServerPilot ended with errors
 	Unserved             ledger.Unserved     // no worker has ever served them
 	Expiring             firstOf[ledger.App] // apps with certificates that weren't renewed in time, the earliest end first
 	ExpiringCertificates int                 // in these apps
@@ -146,7 +147,7 @@ func (p *pageServer) overview(w http.ResponseWriter, r *http.Request) error {
 // summarize returns the part of the overview that follows from the apps' states.
 func summarize(apps []ledger.App) overview {
 	o := overview{AllApps: len(apps), Attention: attentionOf(apps, "")}
-	var disconnected, failing, paused, expiring []ledger.App
+	var disconnected, failing, paused, warned, expiring []ledger.App
 	for _, a := range apps {
 		if a.Disconnected() {
 			disconnected = append(disconnected, a)
@@ -156,6 +157,9 @@ func summarize(apps []ledger.App) overview {
 		}
 		if a.Paused != "" {
 			paused = append(paused, a)
+		}
+		if a.ActionWarning() != nil {
+			warned = append(warned, a)
 		}
 		if n := a.Expiring.Count; n > 0 {
 			expiring, o.ExpiringCertificates = append(expiring, a), o.ExpiringCertificates+n
@@ -172,7 +176,7 @@ func summarize(apps []ledger.App) overview {
 	})
 	slices.SortStableFunc(expiring, func(a, b ledger.App) int { return a.Expiring.First.Compare(b.Expiring.First) })
 	o.Disconnected, o.Failing = newFirstOf(maxNotices, disconnected), newFirstOf(maxNotices, failing)
-	o.Paused, o.Expiring = newFirstOf(maxNotices, paused), newFirstOf(maxNotices, expiring)
+	o.Paused, o.Warned, o.Expiring = newFirstOf(maxNotices, paused), newFirstOf(maxNotices, warned), newFirstOf(maxNotices, expiring)
 	sortByUrgency(apps)
 	o.Apps = apps[:min(len(apps), maxApps)]
 	return o

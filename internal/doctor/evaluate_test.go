@@ -314,6 +314,8 @@ func TestQueuesAreEvaluatedByWaitingWork(t *testing.T) {
 		"a full archive":               {evaluateArchive(queues{"lists": {Archived: 2}, "events": {Archived: 1}}), want{Warning, "lists 2, events 1"}},
 		"a blocked app":                {evaluateTrouble([]ledger.App{{ID: "app1", Failure: &listsync.Failure{Blocked: true, Reason: "no card"}}})[0], want{Failure, "blocked until a person acts: no card"}},
 		"a failing app":                {evaluateTrouble([]ledger.App{{ID: "app1", Failure: &listsync.Failure{Reason: "500"}}})[0], want{Warning, "tried again: 500"}},
+		"an action that failed":        {evaluateTrouble([]ledger.App{{ID: "app1", Action: &ledger.Action{ID: "A7", Status: serverpilot.ActionError}}})[0], want{Warning, "ServerPilot's action A7 for the last change of app app1's list ended with errors"}},
+		"an action that succeeded":     {evaluateTrouble([]ledger.App{{ID: "app1", Action: &ledger.Action{ID: "A7", Status: serverpilot.ActionSuccess}}})[0], want{OK, "no app"}},
 		"apps in order":                {evaluateTrouble([]ledger.App{{ID: "app1"}})[0], want{OK, "no app"}},
 		"an app that is served":        {evaluateServed([]ledger.App{app}, nil, accounts)[0], want{OK, "every app"}},
 		"an app without a worker":      {evaluateServed([]ledger.App{{ID: "app2", Pending: 3}}, nil, accounts)[0], want{Warning, "3 changes wait"}},

@@ -210,6 +210,9 @@ func evaluateTrouble(apps []ledger.App) []Result {
 		default:
 			results = append(results, about(app.ID, warning(CheckTrouble, "in trouble and tried again: "+t.Reason, "If it lasts, see the worker's log."))...)
 		}
+		if c := app.ActionWarning(); c != nil {
+			results = append(results, about(app.ID, warning(CheckTrouble, c.Sentence(), c.Remedy()))...)
+		}
 	}
 	if results == nil {
 		return []Result{ok(CheckTrouble, "no app is blocked or in trouble")}
