@@ -82,6 +82,11 @@ func TestDomainsAreFoundByTypingAndFiltering(t *testing.T) {
 	total("64 domains")
 	b.do(click(`a[rel="next"]`))
 	b.awaitTrue(`document.querySelector(".pager")?.innerText.includes("Page 2 of 4")`)
+	b.do(click(`.pager a[rel="next"]`))
+	b.awaitTrue(`document.querySelector(".pager")?.innerText.includes("Page 3 of 4")`)
+	b.sizes("pager")
+	b.do(click(`.pager a[rel="prev"]`))
+	b.awaitTrue(`document.querySelector(".pager")?.innerText.includes("Page 2 of 4")`)
 	if rows := b.text(`document.querySelectorAll("#results tbody tr").length`); rows != "20" {
 		t.Errorf("the second page has %s rows; want 20", rows)
 	}

@@ -32,6 +32,14 @@ func (a appsPage) Pages() int { return max(1, (a.Total+pageSize-1)/pageSize) }
 // First is the URL of the first page.
 func (a appsPage) First() string { return a.url(1) }
 
+// Previous is the URL of the page before this one; empty on the first one.
+func (a appsPage) Previous() string {
+	if a.Number == 1 {
+		return ""
+	}
+	return a.url(a.Number - 1)
+}
+
 // Following is the URL of the next page; empty on the last one.
 func (a appsPage) Following() string {
 	if a.Number == a.Pages() {

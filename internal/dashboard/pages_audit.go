@@ -27,6 +27,7 @@ type auditPage struct {
 	User, App, Day string
 	After          *ledger.AuditPosition
 	Number         int // of this page, from 1; only shown, since After decides where the page starts
+	Trail          []string
 	Entries        []ledger.AuditEntry
 	Next           *ledger.AuditPosition
 }
@@ -55,37 +56,54 @@ func parseAudit(values url.Values) (auditPage, ledger.AuditQuery, error) {
 		}
 		a.After = &ledger.AuditPosition{Seq: seq, App: app}
 		if n, err := strconv.Atoi(values.Get("page")); err == nil && n > 1 {
-			a.Number = n
+			a.Number, a.Trail = n, parseTrail(values)
 		}
 	}
 	q.After = a.After
 	return a, q, nil
 }
 
-// url returns the URL of the page that starts after a position, or of the first page for nil.
-func (a auditPage) url(after *ledger.AuditPosition) string {
+// filters is the query of the first page's URL.
+func (a auditPage) filters() url.Values {
 	q := url.Values{}
 	for name, value := range map[string]string{"user": a.User, "app": a.App, "day": a.Day} {
 		if value != "" {
 			q.Set(name, value)
 		}
 	}
-	if after != nil {
-		q.Set("after", fmt.Sprintf("%d/%s", after.Seq, after.App))
-		q.Set("page", strconv.Itoa(a.Number+1))
-	}
-	return strings.TrimSuffix("/audit?"+q.Encode(), "?")
+	return q
 }
 
-// First, Following, Counted and Pages are for the template "pager".
-func (a auditPage) First() string { return a.url(nil) }
+func auditURL(q url.Values) string { return strings.TrimSuffix("/audit?"+q.Encode(), "?") }
+
+// auditPositionText is a position in a URL; empty for nil.
+func auditPositionText(at *ledger.AuditPosition) string {
+	if at == nil {
+		return ""
+	}
+	return fmt.Sprintf("%d/%s", at.Seq, at.App)
+}
+
+// First, Previous, Following, Counted and Pages are for the template "pager".
+func (a auditPage) First() string { return auditURL(a.filters()) }
+
+// Previous is the URL of the page before this one; empty if there is none, or if it isn't known.
+func (a auditPage) Previous() string {
+	q := a.filters()
+	if !setPrevious(q, a.Number, a.Trail) {
+		return ""
+	}
+	return auditURL(q)
+}
 
 // Following is the URL of the next page; empty on the last one.
 func (a auditPage) Following() string {
 	if a.Next == nil {
 		return ""
 	}
-	return a.url(a.Next)
+	q := a.filters()
+	setNext(q, a.Number, auditPositionText(a.After), auditPositionText(a.Next), a.Trail)
+	return auditURL(q)
 }
 
 // Counted is false: the matches aren't counted.

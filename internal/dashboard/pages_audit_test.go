@@ -23,7 +23,7 @@ func TestTheAuditShowsWhoAskedForWhat(t *testing.T) {
 	h := newPages(t, s, fakeQueues{}, User{"bob", View})
 	rec := sendRequest(h, "GET", "/audit?user=Ada+&app=app1&day=2026-03-01&after=9/app2&page=2", nil)
 	for _, want := range []string{"&lt;b&gt;.example.com", "&lt;i&gt;", "&lt;script&gt;", "site 7", ">Remove<", `value="Ada"`, `value="2026-03-01"`, "Page 2",
-		`href="/audit?after=5%2Fapp1&amp;app=app1&amp;day=2026-03-01&amp;page=3&amp;user=Ada"`, "12:00 UTC"} {
+		`href="/audit?after=5%2Fapp1&amp;app=app1&amp;day=2026-03-01&amp;page=3&amp;user=Ada&amp;via=9%2Fapp2"`, `<a class="button" rel="prev" href="/audit?app=app1&amp;day=2026-03-01&amp;user=Ada">Previous</a>`, "12:00 UTC"} {
 		checkAnswer(t, rec, http.StatusOK, want)
 	}
 	day := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)

@@ -36,6 +36,7 @@ type search struct {
 	Snoozed bool
 	After   *ledger.Cursor
 	Page    int // from 1; only shown, since After decides where the page starts
+	Trail   []string
 }
 
 // parseSearch reads a search from the query of a URL. It refuses invalid app ids and states.
@@ -66,7 +67,7 @@ func parseSearch(q url.Values) (search, error) {
 	if after := strings.SplitN(q.Get("after"), "/", 3); len(after) == 3 {
 		s.After = &ledger.Cursor{State: tasks.State(after[0]), Position: ledger.Position{App: after[1], Domain: after[2]}}
 		if n, err := strconv.Atoi(q.Get("page")); err == nil && n > 1 {
-			s.Page = n
+			s.Page, s.Trail = n, parseTrail(q)
 		}
 	}
 	slices.Sort(s.Apps)
@@ -118,8 +119,37 @@ func cutPrefixFold(s, prefix string) (string, bool) {
 	return s, false
 }
 
-// url returns the URL of the page that starts after a position, or of the first page for nil.
+// url returns the URL of the page that follows this one and starts after a position, or of the first
+// page for nil.
 func (s search) url(after *ledger.Cursor) string {
+	q := s.filters()
+	if after != nil {
+		setNext(q, s.Page, positionText(s.After), positionText(after), s.Trail)
+	}
+	return domainsURL(q)
+}
+
+// previous is the URL of the page before this one; empty if that isn't known.
+func (s search) previous() string {
+	q := s.filters()
+	if !setPrevious(q, s.Page, s.Trail) {
+		return ""
+	}
+	return domainsURL(q)
+}
+
+// positionText is a position in a URL; empty for nil.
+func positionText(at *ledger.Cursor) string {
+	if at == nil {
+		return ""
+	}
+	return string(at.State) + "/" + at.App + "/" + at.Domain
+}
+
+func domainsURL(q url.Values) string { return strings.TrimSuffix("/domains?"+q.Encode(), "?") }
+
+// filters is the query of the first page's URL.
+func (s search) filters() url.Values {
 	q := url.Values{}
 	if s.Text != "" {
 		q.Set("q", s.Text)
@@ -136,14 +166,7 @@ func (s search) url(after *ledger.Cursor) string {
 	if s.Snoozed {
 		q.Set("snoozed", "1")
 	}
-	if after != nil {
-		q.Set("after", string(after.State)+"/"+after.App+"/"+after.Domain)
-		q.Set("page", strconv.Itoa(s.Page+1))
-	}
-	if len(q) == 0 {
-		return "/domains"
-	}
-	return "/domains?" + q.Encode()
+	return q
 }
 
 // domainsPage is the body of the page /domains.
@@ -203,6 +226,9 @@ func (d domainsPage) Export(format string) string {
 
 // First is the URL of the first page.
 func (d domainsPage) First() string { return d.url(nil) }
+
+// Previous is the URL of the page before this one; empty if there is none, or if it isn't known.
+func (d domainsPage) Previous() string { return d.previous() }
 
 // Following is the URL of the next page; empty on the last one.
 func (d domainsPage) Following() string {

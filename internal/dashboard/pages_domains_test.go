@@ -31,6 +31,7 @@ func TestASearchIsReadFromTheURL(t *testing.T) {
 	}
 	next, err := parseSearch(back.Query())
 	want.After, want.Page = &ledger.Cursor{State: "done", Position: ledger.Position{App: "b", Domain: "x.example.com"}}, 4
+	want.Trail = []string{"failed/a/shop.example.com"}
 	if diff := cmp.Diff(want, next); err != nil || diff != "" {
 		t.Errorf("the next page: %v (-want +got):\n%s", err, diff)
 	}
