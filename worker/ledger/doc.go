@@ -96,7 +96,8 @@
 //	                         hash    domains that are checked before they are added: the list and
 //	                                 each result (JSON), the text as typed, the last progress (ms),
 //	                                 the end
-//	pilotsync:{agenda}:sites zset    "DOMAIN APP" of each domain with a WordPress site, by the site's id: a hint, too
+//	pilotsync:{agenda}:sites zset    "DOMAIN APP" of each domain with a WordPress site, by the site's id: a hint, too;
+//	                                 an empty member of score -inf says that it wasn't lost since it was complete
 //	pilotsync:{agenda}:sites_complete
 //	                         string  when both had all domains (ms)
 //	pilotsync:{agenda}:actions
