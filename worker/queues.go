@@ -15,6 +15,7 @@ import (
 	"pilotsync/worker/queuepoll"
 	"pilotsync/worker/redismonitor"
 	"pilotsync/worker/registry"
+	"pilotsync/worker/share"
 	"pilotsync/worker/taskerr"
 	"pilotsync/worker/webhook"
 )
@@ -37,6 +38,12 @@ const (
 	slowAppVerifySlots = 6
 	busyVerifySlots    = verifySlots * 3 / 4
 )
+
+// appVerifyShares are the apps' shares of the slots for verifications.
+func appVerifyShares(postponed func(since, until time.Time), stopping <-chan struct{}) share.Group {
+	return share.Group{Kind: "app", Size: appVerifySlots, MaxWait: shareMaxWait, Postponed: postponed, Stopping: stopping,
+		Few: slowAppVerifySlots, Busy: busyVerifySlots}
+}
 
 // Bounds for names whose DNS doesn't answer. Names without an answer in their last check have few
 // slots of their own. Of the others a worker waits for some; the rest end early, so they don't fill

@@ -135,7 +135,7 @@ func New(cfg Config) (*Worker, error) {
 		outbox: outbox, states: states, metrics: m, dryRun: cfg.DryRun, log: log}
 	verifications := &verifyHandler{
 		accounts: share.Group{Kind: "account", Size: accountVerifySlots, MaxWait: shareMaxWait, Postponed: m.AccountWaits.Add, Stopping: w.stopping},
-		apps:     share.Group{Kind: "app", Size: appVerifySlots, MaxWait: shareMaxWait, Postponed: m.AppWaits.Add, Stopping: w.stopping, Few: slowAppVerifySlots, Busy: busyVerifySlots},
+		apps:     appVerifyShares(m.AppWaits.Add, w.stopping),
 		// More slots wouldn't help, so nothing counts their waits.
 		unanswered:    share.Group{Kind: "app", Size: unansweredAppSlots, Postponed: func(_, _ time.Time) {}, Stopping: w.stopping},
 		allUnanswered: share.Group{Kind: "names without an answer of DNS", Size: unansweredSlots, Postponed: func(_, _ time.Time) {}, Stopping: w.stopping},

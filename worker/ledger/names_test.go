@@ -351,7 +351,7 @@ func TestNamesInTheIndexAreNotAddedAgain(t *testing.T) {
 
 func TestAReplacedChangeLeavesItsSiteToNoDomain(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, l *Ledger, _ *redis.Client) {
+	onBackends(t, func(t *testing.T, l *Ledger, rdb *redis.Client) {
 		record := func(seq int64, site int64) {
 			t.Helper()
 			c := change("a.example.com", seq)
@@ -388,6 +388,11 @@ func TestAReplacedChangeLeavesItsSiteToNoDomain(t *testing.T) {
 		record(first+2, 0) // WordPress's is replaced before its sync
 		if ofSite(7) != 1 || ofSite(9) != 0 {
 			t.Errorf("with a change without a site: %d of site 7, %d of site 9", ofSite(7), ofSite(9))
+		}
+		rdb.ZAdd(t.Context(), sitesKey, redis.Z{Score: 9, Member: "a.example.com " + testApp}) // the worker died before it corrected that
+		record(first+2, 0)
+		if ofSite(7) != 1 {
+			t.Errorf("with the same change again: %d of site 7", ofSite(7))
 		}
 	})
 }
