@@ -68,7 +68,8 @@ func (h *changeHandler) record(ctx context.Context, kind string, payload []byte)
 			ledger.MaxDomains, c.AppID, pending.ID()))
 	case recorded.Superseded:
 		h.metrics.ChangeRecorded(metrics.Superseded)
-		return c, "superseded: a later change of the domain is known already", h.noteSuperseded(ctx, pending, entry)
+		result, err := h.noteSuperseded(ctx, pending, entry)
+		return c, result, err
 	case recorded.Repeated:
 		h.metrics.ChangeRecorded(metrics.RecordedAgain)
 		return c, "was recorded before", nil
@@ -77,14 +78,18 @@ func (h *changeHandler) record(ctx context.Context, kind string, payload []byte)
 	return c, entry.Sentence(), nil
 }
 
-// noteSuperseded notes a superseded change, for readers who wonder where a request went.
-func (h *changeHandler) noteSuperseded(ctx context.Context, change listsync.Pending, entry listsync.HistoryEntry) error {
+// noteSuperseded notes a superseded change, for readers who wonder where a request went. The result
+// is a text for the log, the only one about a domain that isn't known.
+func (h *changeHandler) noteSuperseded(ctx context.Context, change listsync.Pending, entry listsync.HistoryEntry) (result string, err error) {
 	view, known, err := h.ledger.Domain(ctx, change.AppID, change.Domain)
-	if err != nil || !known {
-		return err
+	if err != nil {
+		return "", err
+	}
+	if !known {
+		return "superseded: it waited so long that later changes were pruned since (PILOTSYNC_KEEP_REMOVED), and one may have been of this domain; request it again", nil
 	}
 	entry.State, entry.Cause = view.State, tasks.Cause{Code: tasks.CauseSuperseded}
-	return h.ledger.NoteSuperseded(ctx, change, entry)
+	return "superseded: a later change of the domain is known already", h.ledger.NoteSuperseded(ctx, change, entry)
 }
 
 // unadmittedDelay is the first delay of a change that the ledger doesn't take.

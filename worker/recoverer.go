@@ -60,6 +60,7 @@ type recoverer struct {
 
 	served   *registry.Served // whose apps this worker has visited
 	complete string           // identity of the ledger whose apps this worker has read as the recoverer
+	now      time.Time        // of this worker's last pass, by Redis's clock
 	lacking  int              // how many apps the agenda lacked at this worker's last pass as the recoverer
 }
 
@@ -80,6 +81,10 @@ func (r *recoverer) visitDue(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if agenda.Now.Before(r.now) { // Redis's clock was set back: visits are later than they were to be
+		r.complete = ""
+	}
+	r.now = agenda.Now
 	// An app without a sync may have no visit. So only a greater number says that visits were lost.
 	lacking := max(0, known-agenda.Apps)
 	p := pass{recoverer: r, all: all, served: r.registry.Load(), now: agenda.Now, seen: map[string]time.Time{}, names: namesCounted, agenda: agenda,
@@ -122,6 +127,9 @@ func (r *recoverer) visitDue(ctx context.Context) error {
 // namesOf returns what a pass does for the index of names.
 func (r *recoverer) namesOf(ctx context.Context, agenda ledger.Agenda) (names, error) {
 	oldRecoverer, err := r.ledger.OldRecovererAt(ctx)
+	if err == nil && oldRecoverer.After(agenda.Now) {
+		err = r.ledger.CorrectOldRecoverer(ctx)
+	}
 	switch {
 	case err != nil:
 		return namesUseless, err

@@ -148,6 +148,11 @@ func (p *pass) visit(ctx context.Context, w ledger.Work, state taskState) (*ledg
 	if err := p.checkNumbers(ctx, w); err != nil {
 		return nil, err
 	}
+	if w.TimesAhead {
+		if err := p.ledger.CorrectTimes(ctx, w.App); err != nil {
+			return nil, err
+		}
+	}
 	eventsLeft, err := p.flushOutbox(ctx, &w)
 	if err != nil {
 		return nil, err

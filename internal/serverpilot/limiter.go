@@ -121,9 +121,9 @@ func (l *Limiter) try(ctx context.Context, line *line, app string, urgent bool, 
 		return wait, nil
 	}
 	for _, b := range buckets {
-		res, err := l.tokens.AllowN(ctx, b.key, b.limit, n)
+		res, err := l.allow(ctx, b, n)
 		if err != nil {
-			return 0, fmt.Errorf("serverpilot: ask Redis for the rate limit: %w", err)
+			return 0, err
 		}
 		if res.Allowed < n {
 			wait := max(res.RetryAfter, time.Millisecond)
@@ -174,12 +174,30 @@ func withSlot(ctx context.Context, slot chan struct{}, f func() error) error {
 	}
 }
 
+// longestWait is more than any bucket takes for its tokens.
+const longestWait = time.Minute
+
+// allow takes n tokens of a bucket, if it has them. A bucket that takes longer than it can was filled
+// before Redis's clock was set back, and would stop the account until the clock is there again.
+func (l *Limiter) allow(ctx context.Context, b bucket, n int) (*redis_rate.Result, error) {
+	res, err := l.tokens.AllowN(ctx, b.key, b.limit, n)
+	if err == nil && res.RetryAfter > longestWait {
+		if err = l.tokens.Reset(ctx, b.key); err == nil {
+			res, err = l.tokens.AllowN(ctx, b.key, b.limit, n)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("serverpilot: ask Redis for the rate limit: %w", err)
+	}
+	return res, nil
+}
+
 // take waits until the bucket has n tokens, and takes them.
 func (l *Limiter) take(ctx context.Context, b bucket, n int) error {
 	for {
-		res, err := l.tokens.AllowN(ctx, b.key, b.limit, n)
+		res, err := l.allow(ctx, b, n)
 		if err != nil {
-			return fmt.Errorf("serverpilot: ask Redis for the rate limit: %w", err)
+			return err
 		}
 		if res.Allowed >= n {
 			return nil

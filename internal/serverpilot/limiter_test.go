@@ -281,3 +281,22 @@ func TestNoLimit(t *testing.T) {
 		}
 	}
 }
+
+func TestAClockThatWasSetBackStopsNoAccount(t *testing.T) {
+	t.Parallel()
+	m, connect := startRedis(t)
+	now := time.Now()
+	m.SetTime(now)
+	l := NewLimiter(connect(), testClient, 2)
+	wait, err := l.TrySync(t.Context(), "app1", true)
+	if err != nil || wait != 0 {
+		t.Fatal(wait, err)
+	}
+	m.SetTime(now.Add(-24 * time.Hour))
+	if wait, err = l.TrySync(t.Context(), "app2", true); err != nil || wait != 0 {
+		t.Errorf("the next sync waits %s (%v)", wait, err)
+	}
+	if wait, err = l.TrySync(t.Context(), "app3", true); err != nil || wait == 0 || wait > time.Second {
+		t.Errorf("the one after it waits %s (%v), want up to a second", wait, err)
+	}
+}

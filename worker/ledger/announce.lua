@@ -9,7 +9,7 @@ redis.call('HSET', workers, id, integer(now) .. ' ' .. serves)
 local all = redis.call('HGETALL', workers)
 for i = 1, #all, 2 do
   local seen = tonumber(string.match(all[i + 1], '^(%d+) ') or '0')
-  if now - seen > dead_after then
+  if math.abs(now - seen) > dead_after then -- the clock may have been set back
     redis.call('HDEL', workers, all[i])
   end
 end

@@ -40,7 +40,7 @@ func namesComplete(at, oldRecoverer time.Time) bool {
 // NamesIncomplete reports whether the recoverer has to add the names of all apps. oldRecoverer is
 // when a recoverer of an earlier release last began.
 func (a Agenda) NamesIncomplete(oldRecoverer time.Time) bool {
-	return !namesComplete(a.complete, oldRecoverer)
+	return a.complete.After(a.Now) || !namesComplete(a.complete, oldRecoverer) // the clock may have been set back
 }
 
 // recordNamed runs the script record, after it added the name of its domain, and the request to the

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -31,6 +32,24 @@ func (l *Ledger) OldRecovererAt(ctx context.Context) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("find workers of an earlier release: %w", err)
 	}
 	return parseTime(ms), nil
+}
+
+// CorrectOldRecoverer makes a time of [Ledger.OldRecovererAt] that is yet to come the present one.
+// Redis's clock was set back since, and that worker has ended: one that lives begins again.
+func (l *Ledger) CorrectOldRecoverer(ctx context.Context) error {
+	if err := l.tryLock.Run(ctx, l.rdb, []string{oldRecovererKey}, math.MaxInt64).Err(); err != nil {
+		return fmt.Errorf("correct when workers of an earlier release were last there: %w", err)
+	}
+	return nil
+}
+
+// CorrectTimes limits the time limits of an app's lease, of its write in flight and of its wake to
+// what they can be: they are further ahead since Redis's clock was set back. See [Work.TimesAhead].
+func (l *Ledger) CorrectTimes(ctx context.Context, app string) error {
+	if err := l.correctTimes.Run(ctx, l.rdb, []string{key(app, "sync")}, mostAhead.Milliseconds()).Err(); err != nil {
+		return fmt.Errorf("correct the time limits of app %s: %w", app, err)
+	}
+	return nil
 }
 
 // Wake wakes an app for one more sync, whether a change is pending or not. It returns the wake

@@ -11,6 +11,9 @@ import (
 	"pilotsync/worker/listsync"
 )
 
+// mostAhead is how far ahead an app's time limits can be, see [Ledger.CorrectTimes].
+const mostAhead = max(listsync.LeaseTTL, listsync.LandingLimit)
+
 // Work is what of an app waits for a worker.
 type Work struct {
 	App                   string
@@ -27,6 +30,7 @@ type Work struct {
 	Domains               int       // of any state
 	Prune                 bool      // it may have domains that ended long ago, see [Ledger.Prune]
 	Numbers               bool      // its order numbers are to be seen to, see [Ledger.CheckNumbers]
+	TimesAhead            bool      // time limits are too far ahead, see [Ledger.CorrectTimes]
 
 	names, sites []string // each domain behind a space, and its site or ""; see [Ledger.WorkWithNames]
 }
@@ -55,6 +59,7 @@ func (l *Ledger) readWork(ctx context.Context, apps []string, args ...any) ([]Wo
 }
 
 func (l *Ledger) workOf(ctx context.Context, apps []string, args []any) ([]Work, error) {
+	args = append([]any{mostAhead.Milliseconds()}, args...)
 	replies, err := l.runEach(ctx, l.work, apps, func(app string) []string {
 		return []string{key(app, "sync"), key(app, "pending"), key(app, "due"), key(app, "watch"), key(app, "outbox"), key(app, "dry"), key(app, "index"),
 			key(app, "newest"), key(app, "seq"), key(app, "domains")}
@@ -79,7 +84,7 @@ func (l *Ledger) workOf(ctx context.Context, apps []string, args []any) ([]Work,
 func decodeWork(app string, reply []any) (w Work, err error) {
 	f := texts(reply)
 	w = Work{App: app, Awake: f[1] != "", Leased: f[2] != "", Held: f[3] != "", Paused: f[4] != "", DryRun: f[5] != "", OldDryRun: f[6] != "",
-		Failing: f[7] != "", WakeAt: parseTime(f[8]), FirstDue: parseTime(f[9]), FirstRecheck: parseTime(f[10]), Prune: f[14] != "", Numbers: f[15] != ""}
+		Failing: f[7] != "", WakeAt: parseTime(f[8]), FirstDue: parseTime(f[9]), FirstRecheck: parseTime(f[10]), Prune: f[14] != "", Numbers: f[15] != "", TimesAhead: f[18] != ""}
 	if w.Wake, err = strconv.ParseInt(f[0], 10, 64); err != nil {
 		return w, err
 	}
@@ -114,7 +119,7 @@ func (w Work) DueAt(now time.Time) (at time.Time) {
 			at = due
 		}
 	}
-	if w.Outbox > 0 || w.Held || !w.Paused && (w.Awake || w.Pending > 0 || w.DryRun) {
+	if w.Outbox > 0 || w.TimesAhead || w.Held || !w.Paused && (w.Awake || w.Pending > 0 || w.DryRun) {
 		first(now)
 	}
 	if !w.Paused {

@@ -3,8 +3,9 @@
 -- run, after one of release 0.1.0, failing. Then (ms or '') when to wake it, and when its first
 -- verification and its first recheck are due. Last are the numbers of pending changes, of
 -- events in its outbox, and of its domains; '1' or '' for some to prune, and for order numbers to be
--- seen to; and, if ARGV[1] is '1', its domains, each behind a space, and the
--- id of each one's WordPress site or ''.
+-- seen to; and, if ARGV[2] is '1', its domains, each behind a space, and the
+-- id of each one's WordPress site or ''. At the end comes '1' or '' for a time limit that is more
+-- than ARGV[1] ms ahead.
 local sync, pending, due, rechecks, outbox, old_dry_run, index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local newest, last = redis.call('GET', KEYS[8]), last_number(KEYS[9])
 local domains = KEYS[10]
@@ -12,7 +13,8 @@ local domains = KEYS[10]
 local function first(zset) return redis.call('ZRANGE', zset, 0, 0, 'WITHSCORES')[2] or '' end
 local function flag(is) return is and '1' or '' end
 
-local s = redis.call('HMGET', sync, 'wake', 'awake', 'token', 'until', 'paused', 'dry_run', 'trouble', 'look_at', 'prune_at')
+local s = redis.call('HMGET', sync, 'wake', 'awake', 'token', 'until', 'paused', 'dry_run', 'trouble', 'look_at', 'prune_at', 'landing')
+local ahead = math.max(tonumber(s[4] or '0'), tonumber(s[8] or '0'), tonumber(s[10] or '0')) > now_ms() + tonumber(ARGV[1])
 local prune = tonumber(s[9] or '0') <= now_ms()
   and redis.call('ZRANGEBYLEX', index, '[rejected ', '(removed!', 'LIMIT', 0, 1)[1]
 
@@ -21,7 +23,7 @@ local function site_in(hash, domain)
   return string.match(redis.call('HGET', hash, domain) or '', '"site_id":(%d+)')
 end
 local names, sites = {}, {}
-if ARGV[1] == '1' then
+if ARGV[2] == '1' then
   names = redis.call('ZRANGEBYLEX', index, '[ ', '(!')
   for i, name in ipairs(names) do
     local domain = string.sub(name, 2)
@@ -34,5 +36,5 @@ return {
   integer(redis.call('HLEN', pending)), integer(redis.call('LLEN', outbox)),
   integer(redis.call('ZCARD', index) / 2), flag(prune),
   flag(last ~= 0 and not newest or last > greatest_number(tonumber(newest or '0'))),
-  names, sites,
+  names, sites, flag(ahead),
 }

@@ -72,7 +72,7 @@ func (l *Ledger) Workers(ctx context.Context) ([]Worker, error) {
 			return nil, fmt.Errorf("the announcement of worker %s in %s: %w", id, workersKey, err)
 		}
 		w.ID, w.SeenAt = id, time.UnixMilli(ms).UTC()
-		if clock.Val().Sub(w.SeenAt) <= workerDeadAfter {
+		if clock.Val().Sub(w.SeenAt).Abs() <= workerDeadAfter { // Redis's clock may have been set back
 			workers = append(workers, w)
 		}
 	}

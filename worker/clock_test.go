@@ -1,0 +1,83 @@
+package worker_test
+
+import (
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"pilotsync/internal/simulator"
+	"pilotsync/worker/listsync"
+)
+
+// A worker dies in a write, and Redis's clock is set back: by hand, or by a failover to a machine
+// whose clock is behind.
+func TestAClockThatWasSetBackHoldsNoAppBack(t *testing.T) {
+	t.Parallel()
+	f, server := setupWithClock(t, simulator.Options{})
+	now := time.Now()
+	server.SetTime(now)
+	maintain := f.maintainer(f.config("app1"))
+	pass := func() {
+		t.Helper()
+		now = now.Add(16 * time.Second)
+		server.SetTime(now)
+		maintain()
+	}
+	pass()
+	f.recordOnly("app1", "shop.example.com")
+	lease, err := f.ledger.Acquire(t.Context(), "app1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.ledger.BeginWrite(t.Context(), lease, listsync.WriteIntent{}); err != nil {
+		t.Fatal(err)
+	}
+	pass()
+	now = now.Add(-24 * time.Hour)
+	set := now
+	pass()
+	if _, err := f.ledger.Acquire(t.Context(), "app1"); err == nil {
+		t.Error("another sync got the lease at once, though its holder may live")
+	}
+	for f.rdb.LLen(t.Context(), "asynq:{lists}:pending").Val() == 0 {
+		if pass(); now.Sub(set) > 75*time.Second {
+			t.Fatalf("no sync of the dead worker's app within %s", now.Sub(set))
+		}
+	}
+	if _, err := f.ledger.Acquire(t.Context(), "app1"); err != nil {
+		t.Errorf("the sync doesn't get the lease: %v", err)
+	}
+	complete, err := strconv.ParseInt(f.rdb.Get(t.Context(), "pilotsync:{agenda}:domains_complete").Val(), 10, 64)
+	if err != nil || time.UnixMilli(complete).After(now) {
+		t.Errorf("the index of names is complete as of %d (%v), and it is %d", complete, err, now.UnixMilli())
+	}
+}
+
+// A time that is yet to come says nothing of workers of an earlier release.
+func TestAClockThatWasSetBackHasNoPassReadAllApps(t *testing.T) {
+	t.Parallel()
+	f, server := setupWithClock(t, simulator.Options{})
+	now := time.Now()
+	server.SetTime(now)
+	maintain := f.maintainer(f.config("app1"))
+	pass := func() {
+		t.Helper()
+		now = now.Add(16 * time.Second)
+		server.SetTime(now)
+		maintain()
+	}
+	pass()
+	f.rdb.Set(t.Context(), "pilotsync:sweep", now.Add(24*time.Hour).UnixMilli(), 0) // before the clock was set back
+	for range 8 {
+		pass()
+	}
+	f.rdb.SAdd(t.Context(), "pilotsync:apps", "app1")
+	f.rdb.ZAdd(t.Context(), "pilotsync:{agenda}:visits", redis.Z{Score: float64(now.Add(time.Hour).UnixMilli()), Member: "app1"})
+	f.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "wake", 1, "awake", 1)
+	pass()
+	if wake := f.rdb.HGet(t.Context(), "pilotsync:{app1}:sync", "wake").Val(); wake != "1" {
+		t.Errorf("wake %s: a pass read an app that no worker marked", wake)
+	}
+}
