@@ -69,7 +69,7 @@ func (r *reconciler) due(w ledger.Work, planned, now time.Time) bool {
 
 // needsReconciliation reports whether no sync reads an app's list anyway. An app that is paused or
 // unknown to the ledger has none.
-func needsReconciliation(w ledger.Work) bool { return w.Wake != 0 && !w.Awake && !w.Paused }
+func needsReconciliation(w ledger.Work) bool { return w.Known() && !w.Awake && !w.Paused }
 
 // reconcile compares an app's list with the ledger. If they differ, or the list can't be read, it
 // wakes the app: its sync repairs that, or records the failure. It needs no lease, since it

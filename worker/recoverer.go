@@ -101,7 +101,7 @@ func (r *recoverer) visitDue(ctx context.Context) error {
 			p.prunes = prunesAtOnce
 		}
 	}
-	p.changed = r.served != p.served
+	p.changed, p.unlisted = r.served != p.served, all && known < agenda.Apps
 	p.complete = all && (p.names != namesCounted || identity == "" || r.complete != identity || lacking > r.lacking)
 	apps, err := p.apps(ctx, agenda.Due)
 	if err != nil {
@@ -275,6 +275,15 @@ func (r *recoverer) checkNumbers(ctx context.Context, w ledger.Work) error {
 	r.metrics.Recovered(metrics.RaisedNumber)
 	r.log.WithField("app", w.App).Warnf("the app's last order number was %.40q, which no producer was given; it was lowered. Whoever has the login of Redis's user php can set it", raised)
 	return nil
+}
+
+// reindex adds what an app's indexes lack, since a key of them was lost.
+func (r *recoverer) reindex(ctx context.Context, app string) error {
+	lacked, err := r.ledger.Reindex(ctx, app)
+	if lacked > 0 {
+		r.log.WithField("app", app).Warnf("the app's indexes lacked %d domains, which were added: a key of Redis was lost", lacked)
+	}
+	return err
 }
 
 // prune prunes some pages of an app's domains, and reports whether there are more.

@@ -280,3 +280,22 @@ func TestTheRecovererLowersALastNumberThatWasRaised(t *testing.T) {
 	f.add("app1", "shop.example.com")
 	f.awaitState("app1", "shop.example.com", tasks.Done)
 }
+
+// Which of two changes came later isn't known once one of them was pruned.
+func TestAChangeFromBeforeThePrunedOnesSaysThatItHasNoEffect(t *testing.T) {
+	t.Parallel()
+	f := setup(t, simulator.Options{})
+	cfg := f.config("app1")
+	reg, log := f.withMetrics(&cfg), &harness.Log{Also: t.Output()}
+	cfg.Log.SetOutput(log)
+	f.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "floor", time.Now().UnixMicro())
+	f.change("old", tasks.Change{AppID: "app1", Domain: "old.example.com", Seq: time.Now().Add(-1000 * time.Hour).UnixMicro(), RequestedAt: time.Now()})
+	f.start(cfg)
+	f.await("it is counted", func() bool { return f.scrape(reg)[`pilotsync_changes_recorded_total{result="superseded"}`] == 1 })
+	f.await("the log says it", func() bool {
+		return strings.Contains(log.String(), "PILOTSYNC_KEEP_REMOVED") && strings.Contains(log.String(), "old.example.com")
+	})
+	if _, known, err := f.ledger.Domain(t.Context(), "app1", "old.example.com"); known || err != nil {
+		t.Errorf("the change was recorded (%v)", err)
+	}
+}

@@ -34,6 +34,7 @@ type pass struct {
 
 	complete bool // it reads all apps
 	changed  bool // it reads all apps of this worker
+	unlisted bool // the agenda has apps that the list of apps lacks
 	names    names
 	agenda   ledger.Agenda
 
@@ -56,7 +57,7 @@ func (p *pass) visitAll(ctx context.Context, apps []string) error {
 	if p.changed {
 		p.retrier.observe(began, works)
 	}
-	nameErr := p.addNames(ctx, works)
+	nameErr := errors.Join(p.listApps(ctx, works), p.addNames(ctx, works))
 	states, err := p.syncStates(ctx, works)
 	if err != nil {
 		return err
@@ -70,8 +71,8 @@ func (p *pass) visitAll(ctx context.Context, apps []string) error {
 	for i, w := range works {
 		at := w.DueAt(p.now)
 		reconcile := p.reconciles(w)
-		w.Prune = p.takesPrune(w)
-		if !reconcile && !w.Prune && !w.Numbers && (at.IsZero() || at.After(p.now)) {
+		w.Prune, w.Unindexed = p.takesPrune(w), p.reindexes(w)
+		if !reconcile && !w.Prune && !w.Numbers && !w.Unindexed && !w.TimesAhead && (at.IsZero() || at.After(p.now)) {
 			plans[i] = p.plan(w) // most apps; this takes no command
 			continue
 		}
@@ -116,12 +117,28 @@ func (p *pass) addNames(ctx context.Context, works []ledger.Work) error {
 		return nil
 	case p.names == namesLacking:
 		return p.ledger.CompleteNames(ctx, works, p.now)
-	case p.complete:
-		return p.ledger.AddMissingNames(ctx, ledger.Agenda{}, works)
 	}
-	return p.ledger.AddMissingNames(ctx, p.agenda, slices.DeleteFunc(slices.Clone(works), func(w ledger.Work) bool {
-		return !firstOfHour(w.App, p.seen[w.App], p.now)
+	agenda := p.agenda
+	if p.complete { // with apps that aren't due
+		agenda = ledger.Agenda{}
+	}
+	return p.ledger.AddMissingNames(ctx, agenda, slices.DeleteFunc(slices.Clone(works), func(w ledger.Work) bool {
+		return w.Unindexed || !p.complete && !firstOfHour(w.App, p.seen[w.App], p.now)
 	}))
+}
+
+// listApps adds apps to the list of apps, which may have been lost.
+func (p *pass) listApps(ctx context.Context, works []ledger.Work) error {
+	if !p.unlisted {
+		return nil
+	}
+	var apps []string
+	for _, w := range works {
+		if w.Known() {
+			apps = append(apps, w.App)
+		}
+	}
+	return p.ledger.ListApps(ctx, apps...)
 }
 
 // reconciles reports whether this pass enqueues an app's reconciliation.
@@ -131,6 +148,11 @@ func (p *pass) reconciles(w ledger.Work) bool {
 	}
 	p.reconciliations--
 	return true
+}
+
+// reindexes reports whether this pass makes up for what an app's indexes lack: once an hour.
+func (p *pass) reindexes(w ledger.Work) bool {
+	return p.all && w.Unindexed && (p.complete || firstOfHour(w.App, p.seen[w.App], p.now))
 }
 
 // takesPrune reports whether this pass prunes an app.
@@ -149,9 +171,16 @@ func (p *pass) visit(ctx context.Context, w ledger.Work, state taskState) (*ledg
 		return nil, err
 	}
 	if w.TimesAhead {
-		if err := p.ledger.CorrectTimes(ctx, w.App); err != nil {
+		if err := p.ledger.CorrectTimes(ctx, w.App); err != nil || !p.all {
 			return nil, err
 		}
+		return &ledger.PlannedVisit{Visit: ledger.Visit{App: w.App, At: p.now.Add(busyInterval)}, Seen: p.seen[w.App]}, nil
+	}
+	if w.Unindexed {
+		if err := p.reindex(ctx, w.App); err != nil {
+			return nil, err
+		}
+		w.FirstRecheck = p.now // there may be some now
 	}
 	eventsLeft, err := p.flushOutbox(ctx, &w)
 	if err != nil {
@@ -226,7 +255,7 @@ func (p *pass) plan(w ledger.Work) *ledger.PlannedVisit {
 	if !at.IsZero() && at.Before(p.now.Add(busyInterval)) {
 		at = p.now.Add(busyInterval)
 	}
-	if hour := nextHour(w.App, p.now); w.Wake != 0 && (at.IsZero() || hour.Before(at)) {
+	if hour := nextHour(w.App, p.now); w.Known() && (at.IsZero() || hour.Before(at)) {
 		at = hour
 	}
 	return &ledger.PlannedVisit{Visit: ledger.Visit{App: w.App, At: at}, Seen: p.seen[w.App]}

@@ -79,6 +79,21 @@ func (l *Ledger) CountApps(ctx context.Context) (int, error) {
 	return int(n), nil
 }
 
+// ListApps adds apps to the list of apps that have a ledger.
+func (l *Ledger) ListApps(ctx context.Context, apps ...string) error {
+	if len(apps) == 0 {
+		return nil
+	}
+	members := make([]any, len(apps))
+	for i, app := range apps {
+		members[i] = app
+	}
+	if err := l.rdb.SAdd(ctx, appsKey, members...).Err(); err != nil {
+		return fmt.Errorf("add %d apps to the list of apps: %w", len(apps), err)
+	}
+	return nil
+}
+
 // App returns the state of one app; an unknown app has an empty one.
 func (l *Ledger) App(ctx context.Context, id string) (App, error) {
 	var fields *redis.MapStringStringCmd

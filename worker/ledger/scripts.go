@@ -17,7 +17,7 @@ type scripts struct {
 	verified, wake, renewWake, tryLock, announce, identify, lost,
 	mark, dueVisits, planVisits, work, takeRechecks, compared, snapshot, domain,
 	superseded, checkNumbers, touch, summaries, keepSummaries, app, latest, ended, prune, setAction,
-	addNames, auditName, removeNames, findNames, event, snooze, correctTimes *redis.Script
+	addNames, auditName, removeNames, findNames, event, snooze, correctTimes, reindex *redis.Script
 }
 
 // allScripts are constants. Each holds the prelude, so they take 300 KB, and a worker has several
@@ -38,7 +38,7 @@ var allScripts = sync.OnceValue(func() scripts {
 		addNames: script("add_names"), auditName: script("audit_name"), removeNames: script("remove_names"), findNames: script("find_names"), snooze: script("snooze"),
 		app: script("app"), latest: script("latest"),
 		superseded: script("superseded"), checkNumbers: script("check_numbers"),
-		ended: script("ended"), prune: script("prune"), event: script("event"), correctTimes: script("correct_times"),
+		ended: script("ended"), prune: script("prune"), event: script("event"), correctTimes: script("correct_times"), reindex: script("reindex"),
 	}
 })
 

@@ -30,6 +30,7 @@ type Work struct {
 	Domains               int       // of any state
 	Prune                 bool      // it may have domains that ended long ago, see [Ledger.Prune]
 	Numbers               bool      // its order numbers are to be seen to, see [Ledger.CheckNumbers]
+	Unindexed             bool      // its indexes lack domains, see [Ledger.Reindex]
 	TimesAhead            bool      // time limits are too far ahead, see [Ledger.CorrectTimes]
 
 	names, sites []string // each domain behind a space, and its site or ""; see [Ledger.WorkWithNames]
@@ -84,7 +85,7 @@ func (l *Ledger) workOf(ctx context.Context, apps []string, args []any) ([]Work,
 func decodeWork(app string, reply []any) (w Work, err error) {
 	f := texts(reply)
 	w = Work{App: app, Awake: f[1] != "", Leased: f[2] != "", Held: f[3] != "", Paused: f[4] != "", DryRun: f[5] != "", OldDryRun: f[6] != "",
-		Failing: f[7] != "", WakeAt: parseTime(f[8]), FirstDue: parseTime(f[9]), FirstRecheck: parseTime(f[10]), Prune: f[14] != "", Numbers: f[15] != "", TimesAhead: f[18] != ""}
+		Failing: f[7] != "", WakeAt: parseTime(f[8]), FirstDue: parseTime(f[9]), FirstRecheck: parseTime(f[10]), Prune: f[14] != "", Numbers: f[15] != "", TimesAhead: f[18] != "", Unindexed: f[19] != ""}
 	if w.Wake, err = strconv.ParseInt(f[0], 10, 64); err != nil {
 		return w, err
 	}
@@ -110,6 +111,9 @@ func texts(reply []any) []string {
 	return all
 }
 
+// Known reports whether a change of the app was ever recorded. The wake alone may be lost.
+func (w Work) Known() bool { return w.Wake != 0 || w.Domains > 0 }
+
 // DueAt returns when the first of the work is due, zero if there is none. Work that is due now
 // is due at the given time at the latest. A paused app's changes are no work: resuming it wakes
 // it. But a sync that still has the lease may commit, which makes more work.
@@ -119,7 +123,7 @@ func (w Work) DueAt(now time.Time) (at time.Time) {
 			at = due
 		}
 	}
-	if w.Outbox > 0 || w.TimesAhead || w.Held || !w.Paused && (w.Awake || w.Pending > 0 || w.DryRun) {
+	if w.Outbox > 0 || w.Held || !w.Paused && (w.Awake || w.Pending > 0 || w.DryRun) {
 		first(now)
 	}
 	if !w.Paused {

@@ -5,7 +5,7 @@
 -- events in its outbox, and of its domains; '1' or '' for some to prune, and for order numbers to be
 -- seen to; and, if ARGV[2] is '1', its domains, each behind a space, and the
 -- id of each one's WordPress site or ''. At the end comes '1' or '' for a time limit that is more
--- than ARGV[1] ms ahead.
+-- than ARGV[1] ms ahead, and the same for indexes that lack domains.
 local sync, pending, due, rechecks, outbox, old_dry_run, index = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6], KEYS[7]
 local newest, last = redis.call('GET', KEYS[8]), last_number(KEYS[9])
 local domains = KEYS[10]
@@ -17,6 +17,17 @@ local s = redis.call('HMGET', sync, 'wake', 'awake', 'token', 'until', 'paused',
 local ahead = math.max(tonumber(s[4] or '0'), tonumber(s[8] or '0'), tonumber(s[10] or '0')) > now_ms() + tonumber(ARGV[1])
 local prune = tonumber(s[9] or '0') <= now_ms()
   and redis.call('ZRANGEBYLEX', index, '[rejected ', '(removed!', 'LIMIT', 0, 1)[1]
+
+-- While nothing is pending, the index has each record, and each domain that hasn't ended has its
+-- next verification or recheck. Wildcards need none.
+local unindexed = false
+if redis.call('HLEN', pending) == 0 then
+  local records = redis.call('HLEN', domains)
+  local ended = redis.call('ZLEXCOUNT', index, '[rejected ', '(removed!')
+  local wildcards = redis.call('ZLEXCOUNT', index, '[ *.', '( *.\255')
+  unindexed = redis.call('ZCARD', index) ~= 2 * records
+    or redis.call('ZCARD', due) + redis.call('ZCARD', rechecks) < records - ended - wildcards
+end
 
 -- JSON escapes quotes within its texts, so only the key itself is found.
 local function site_in(hash, domain)
@@ -36,5 +47,5 @@ return {
   integer(redis.call('HLEN', pending)), integer(redis.call('LLEN', outbox)),
   integer(redis.call('ZCARD', index) / 2), flag(prune),
   flag(last ~= 0 and not newest or last > greatest_number(tonumber(newest or '0'))),
-  names, sites, flag(ahead),
+  names, sites, flag(ahead), flag(unindexed),
 }
