@@ -34,7 +34,7 @@ func TestADomainIsVerifiedAndItsHistorySaysByWhomAndWhatWasSeen(t *testing.T) {
 	got = command(t, env, "", "verify", "shop.example.com", "--app=app1", "--by=ada", "--wait", "--timeout=2m", "--json")
 	var states []domainStatus
 	if err := json.Unmarshal([]byte(got.out), &states); err != nil || len(states) != 1 || states[0].State != tasks.Failed || states[0].Attempt != 3 ||
-		got.code != exitFailed || !strings.Contains(got.err, "\nshop.example.com: attempt 2 of 3: Checking DNS, ") || !strings.HasSuffix(got.err, "1 of 1 are not done\n") {
+		got.code != exitFailed || !strings.HasSuffix(got.err, "1 of 1 are not done\n") {
 		t.Errorf("verify without DNS: %v: %+v", err, got)
 	}
 
@@ -172,7 +172,8 @@ func TestAnInterruptedWaitShowsTheLastAttempt(t *testing.T) {
 	if rows := strings.Split(out.String(), "\n"); code != exitFailed || len(rows) < 2 || !strings.HasPrefix(rows[1], "app1  slow.example.com  Checking DNS  slow.example.com has no A or AAAA record in DNS") {
 		t.Errorf("exit code %d:\n%s", code, &out)
 	}
-	if got := errs.String(); !strings.HasPrefix(got, "slow.example.com: attempt 1 of 5: Checking DNS, slow.example.com has no A or AAAA record in DNS; next attempt in ") ||
+	if got := errs.String(); !strings.HasPrefix(got, "slow.example.com: attempt 1 of 5, the next in ") ||
+		!strings.Contains(got, "m: Checking DNS, slow.example.com has no A or AAAA record in DNS") ||
 		!strings.HasSuffix(got, "pilotsync: interrupted; 0 of 1 ended\n  the workers continue with: slow.example.com\nTo check again:\n  pilotsync logs slow.example.com\n") {
 		t.Errorf("standard error:\n%s", got)
 	}

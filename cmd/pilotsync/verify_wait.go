@@ -102,14 +102,19 @@ func (r verifyResult) follows(before verifyResult) bool {
 	return r.attempted && !r.ended && (!before.attempted || r.view.Record.Attempt != before.view.Record.Attempt)
 }
 
-// describe is the result of the last attempt, and when the next one is.
+// describe is the result of the last attempt, and when the next one is. That comes first, since a
+// terminal may cut the reason off.
 func (r verifyResult) describe(now time.Time) string {
 	d := statusOf(r.view)
-	line := "attempt " + d.describeAttempt() + ": " + d.describe()
-	if d.NextAttemptAt != nil {
-		line += "; next attempt " + relative(d.NextAttemptAt, now)
+	attempt := "attempt " + d.describeAttempt()
+	switch next := d.NextAttemptAt; {
+	case next == nil:
+	case next.After(now):
+		attempt += ", the next " + relative(next, now)
+	default:
+		attempt += ", the next is due"
 	}
-	return line
+	return attempt + ": " + d.describe()
 }
 
 // printResults prints the results of the attempts that were made. Its error says why the wait ended
