@@ -93,6 +93,9 @@ func (c *adoptCmd) Run(ctx context.Context, s *terminal.Streams) error {
 			return fmt.Errorf("nothing was imported from app %s's list: %w", app, err)
 		}
 		if !c.DryRun {
+			if err := noteNoWorker(ctx, s, db.ledger); err != nil {
+				return err
+			}
 			if err := c.enqueue(ctx, db, app, by, found.domains); err != nil {
 				return err
 			}

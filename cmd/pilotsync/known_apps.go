@@ -61,7 +61,16 @@ func liveWorkers(ctx context.Context, l *ledger.Ledger) (live []ledger.Worker, k
 	return live, err == nil, err
 }
 
-// noWorker is what commands say that show states while no worker is alive.
+// noteNoWorker says that what was requested waits for a worker, if none is alive.
+func noteNoWorker(ctx context.Context, s *terminal.Streams, l *ledger.Ledger) error {
+	live, known, err := liveWorkers(ctx, l)
+	if known && len(live) == 0 {
+		s.Noticef("%s", noWorker)
+	}
+	return err
+}
+
+// noWorker is what commands say that show states, or request something, while no worker is alive.
 const noWorker = "No worker is running: changes and checks wait for one. Start one with 'pilotsync worker'"
 
 // splitUnserved returns the apps, sorted by id, without most of the unserved ones, which any producer

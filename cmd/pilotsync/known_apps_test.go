@@ -136,6 +136,24 @@ func TestStatesSayThatNoWorkerRuns(t *testing.T) {
 	}
 }
 
+func TestWhatIsRequestedWithoutAWorkerIsNotedAsWaiting(t *testing.T) {
+	t.Parallel()
+	for _, live := range []bool{false, true} {
+		env, mini := onRedis(t)
+		s := newLedgerFixture(t, mini.Addr())
+		s.settle("app1", listsync.Record{Domain: "bad.example.com", Names: []string{"bad.example.com"}, State: tasks.Rejected})
+		s.written("app1", 2, "written.example.com")
+		if live {
+			liveWorker(t, mini.Addr(), "app1")
+		}
+		for _, args := range []string{"retry bad.example.com", "reconcile --app=app1", "restore --app=app1 --at=0 --yes"} {
+			if got := command(t, env, "", strings.Fields(args)...); got.code != exitDone || strings.Contains(got.err, noWorker+"\n") == live {
+				t.Errorf("%s while a worker is alive (%v): %+v", args, live, got)
+			}
+		}
+	}
+}
+
 func TestTheWatchedStatusSaysThatTheLastWorkerEnded(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)

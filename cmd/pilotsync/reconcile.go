@@ -68,6 +68,9 @@ func (c *reconcileCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		if err := c.confirmSync(ctx, s, db, cfg, app); err != nil {
 			return err
 		}
+		if err := noteNoWorker(ctx, s, db.ledger); err != nil {
+			return err
+		}
 		if err := operator.New(db.rdb).Sync(ctx, app); err != nil {
 			return err
 		}

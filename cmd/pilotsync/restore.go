@@ -85,6 +85,9 @@ func (c *restoreCmd) Run(ctx context.Context, s *terminal.Streams) error {
 				return err
 			}
 		}
+		if err := noteNoWorker(ctx, s, db.ledger); err != nil {
+			return err
+		}
 		if _, err := db.enqueue(ctx, "restore", plan.requests...); err != nil {
 			return err
 		}

@@ -65,6 +65,9 @@ func (c *retryCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		if err := c.confirmRemovals(ctx, s, db.ledger, reqs); err != nil {
 			return err
 		}
+		if err := noteNoWorker(ctx, s, db.ledger); err != nil {
+			return err
+		}
 		receipts, err := db.enqueue(ctx, "send all of them", reqs...)
 		switch {
 		case err != nil:

@@ -68,6 +68,9 @@ func (c *verifyCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		if err != nil {
 			return err
 		}
+		if err := noteNoWorker(ctx, s, db.ledger); err != nil {
+			return err
+		}
 		receipts, err := enqueue.New(db.rdb).Verify(ctx, by, targets...)
 		switch {
 		case err != nil:
@@ -77,9 +80,9 @@ func (c *verifyCmd) Run(ctx context.Context, s *terminal.Streams) error {
 		case c.JSON:
 			return printReceipts(s, receipts)
 		case len(receipts) == 1:
-			err = s.Printf("a worker verifies %s on app %s now\n", tasks.ShownName(receipts[0].Domain), receipts[0].AppID)
+			err = s.Printf("the verification of %s on app %s is requested\n", tasks.ShownName(receipts[0].Domain), receipts[0].AppID)
 		default:
-			err = s.Printf("workers verify %d domains now\n", len(receipts))
+			err = s.Printf("the verifications of %d domains are requested\n", len(receipts))
 		}
 		s.Noticef("'pilotsync logs %s' shows the result.", receipts[0].Domain)
 		return err

@@ -142,7 +142,12 @@ func TestWaitingForAVerificationWithoutAWorkerEnds(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	got = command(t, env, "", "verify", "done.example.com")
-	if want := "a worker verifies done.example.com on app app1 now\n"; got != (output{exitDone, want, "'pilotsync logs done.example.com' shows the result.\n"}) {
+	const want, next = "the verification of done.example.com on app app1 is requested\n", "'pilotsync logs done.example.com' shows the result.\n"
+	if got != (output{exitDone, want, noWorker + "\n" + next}) {
+		t.Errorf("got %+v", got)
+	}
+	liveWorker(t, mini.Addr(), "app1")
+	if got = command(t, env, "", "verify", "done.example.com"); got != (output{exitDone, want, next}) {
 		t.Errorf("got %+v", got)
 	}
 }
