@@ -2,12 +2,14 @@ package worker_test
 
 import (
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/internal/simulator"
+	"pilotsync/test/harness"
 	"pilotsync/worker/listsync"
 )
 
@@ -79,5 +81,29 @@ func TestAClockThatWasSetBackHasNoPassReadAllApps(t *testing.T) {
 	pass()
 	if wake := f.rdb.HGet(t.Context(), "pilotsync:{app1}:sync", "wake").Val(); wake != "1" {
 		t.Errorf("wake %s: a pass read an app that no worker marked", wake)
+	}
+}
+
+// asynq hands such a verification out by the worker's clock.
+func TestAVerificationBeforeItsTimeIsNotHandedOutAgainAndAgain(t *testing.T) {
+	t.Parallel()
+	f, server := setupWithClock(t, simulator.Options{})
+	server.SetTime(time.Now().Add(-time.Hour))
+	cfg := f.config("app1")
+	log := &harness.Log{Also: t.Output()}
+	cfg.Log.SetOutput(log)
+	cfg.SSLDelays = []time.Duration{10 * time.Minute}
+	f.start(cfg)
+	f.add("app1", "www.shop.example.com")
+	f.await("the verification comes too early", func() bool { return strings.Contains(log.String(), "is due at") })
+	var delay string
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, "is due at") {
+			_, delay, _ = strings.Cut(line, " delay=")
+			delay, _, _ = strings.Cut(delay, " ")
+		}
+	}
+	if d, err := time.ParseDuration(delay); err != nil || d < time.Minute {
+		t.Errorf("it comes again after %q (%v), want a minute", delay, err)
 	}
 }

@@ -20,6 +20,10 @@ import (
 // unservedVerifyDelay is the delay of a verification of an app that no live worker serves.
 const unservedVerifyDelay = time.Minute
 
+// earlyVerifyDelay is the most that a verification waits which comes before its time, by this worker's
+// clock.
+const earlyVerifyDelay = time.Minute
+
 // verifyHandler handles ssl:verify: an attempt, or a recheck, of one domain.
 type verifyHandler struct {
 	accounts share.Group // by client id
@@ -62,10 +66,10 @@ func (h *verifyHandler) handle(ctx context.Context, t *asynq.Task) error {
 		return err
 	}
 	clock := ledgerClock(now)
-	if now.Before(v.DueAt) {
-		// The clock of this worker is fast. asynq adds the delay to that same clock, so the
-		// delay must be measured by it.
-		return taskerr.RetryAfter(time.Until(v.DueAt), fmt.Errorf("attempt %d for %s is due at %s; Redis has %s",
+	if wait := v.DueAt.Sub(now); wait > 0 {
+		// This worker's clock is ahead of Redis's. asynq adds the delay to that clock, so another worker
+		// may count it from later; but a delay that is over at once has the task come back five times a second.
+		return taskerr.RetryAfter(max(time.Until(v.DueAt), min(wait, earlyVerifyDelay)), fmt.Errorf("attempt %d for %s is due at %s; Redis has %s",
 			v.Attempt, v.Domain, v.DueAt.Format(time.RFC3339), now.Format(time.RFC3339)))
 	}
 	if v.By != "" && v.Attempt == 1 {
