@@ -8,6 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"pilotsync/internal/quota"
 	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
 	"pilotsync/worker/appcache"
@@ -16,7 +17,6 @@ import (
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
 	"pilotsync/worker/registry"
-	"pilotsync/worker/share"
 	"pilotsync/worker/taskerr"
 )
 
@@ -28,7 +28,7 @@ type collector struct {
 	ledger   *ledger.Ledger
 	enqueuer followup.Enqueuer
 	checker  *certcheck.Checker
-	patience *share.Bound // of names whose DNS is waited for, by app
+	patience *quota.Quota // of names whose DNS is waited for, by app
 	attempts int          // limit, unless the domain's last addition has its own
 	dryRun   bool
 	log      *logrus.Entry
@@ -103,7 +103,8 @@ func (c *collector) probe(ctx context.Context, v tasks.Verify, facts certcheck.F
 		if v.Unanswered && !v.Recheck {
 			return nil, false
 		}
-		return c.patience.Try(v.AppID)
+		leave, refusal := c.patience.Try(v.AppID)
+		return leave, refusal == 0
 	}
 	names, keys, checker := namesToProbe(facts), served.Keys[facts.App], c.checker.WithProxies(served.Proxies).WithPatience(patience)
 	probes := make([]certcheck.Probe, len(names))

@@ -8,10 +8,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"pilotsync/internal/quota"
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 	"pilotsync/worker/certcheck"
-	"pilotsync/worker/share"
 )
 
 func TestOnlySomeVerificationsWaitLongForNameServers(t *testing.T) {
@@ -25,7 +25,7 @@ func TestOnlySomeVerificationsWaitLongForNameServers(t *testing.T) {
 	sim.SetBehaviour(name, simulator.Behaviour{DNSSilent: true})
 	r, _ := limitedRegistry(t, 20, 1)
 	checker := certcheck.New(certcheck.Config{DNS: sim.DNSAddr(), AllowPrivate: true, Timeout: 9 * time.Second})
-	c := &collector{registry: r, checker: checker, patience: share.NewBound(2, 1)}
+	c := &collector{registry: r, checker: checker, patience: quota.New(2, 1)}
 	ended := make(chan string, 4)
 	var all sync.WaitGroup
 	for _, test := range []struct {

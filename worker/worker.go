@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"pilotsync/internal/quota"
 	"pilotsync/internal/serverpilot"
 	"pilotsync/tasks"
 	"pilotsync/worker/appcache"
@@ -143,7 +144,7 @@ func New(cfg Config) (*Worker, error) {
 		registry:      w.registry, ledger: l, stopping: w.stopping, verifier: &verifier{
 			collector: &collector{
 				apps: apps, shared: shared, registry: w.registry, ledger: l, enqueuer: enqueuer,
-				checker: checker, patience: share.NewBound(patientNames, patientAppNames), attempts: len(cfg.SSLDelays), dryRun: cfg.DryRun, log: log,
+				checker: checker, patience: quota.New(patientNames, patientAppNames), attempts: len(cfg.SSLDelays), dryRun: cfg.DryRun, log: log,
 			},
 			ledger: l, enqueuer: enqueuer, outbox: outbox, metrics: m, delays: cfg.SSLDelays, workerID: w.id, log: log,
 		}}

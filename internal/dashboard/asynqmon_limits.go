@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"pilotsync/internal/quota"
 )
 
 // Limits of asynqmon's API. They hold before asynqmon reads anything, since it has none.
@@ -30,11 +32,11 @@ var pageSizeScript string
 // monitorLimits refuses requests that would need much memory, here or in Redis.
 type monitorLimits struct {
 	rdb   redis.UniversalClient
-	reads *quota
+	reads *quota.Quota
 }
 
 func newMonitorLimits(rdb redis.UniversalClient) *monitorLimits {
-	return &monitorLimits{rdb: rdb, reads: newQuota(maxReads, maxReadsEach)}
+	return &monitorLimits{rdb: rdb, reads: quota.New(maxReads, maxReadsEach)}
 }
 
 // limit passes requests for asynqmon's API on to next, if they are within the limits.
@@ -46,7 +48,7 @@ func (l *monitorLimits) limit(next http.Handler) http.Handler {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), readWait)
 		defer cancel()
-		release, refusal := l.reads.acquire(ctx, userOf(ctx).Name)
+		release, refusal := l.reads.Acquire(ctx, userOf(ctx).Name)
 		if refusal != 0 {
 			refuse(w, refusal, readWait, fmt.Sprintf("asynqmon answers %d requests of a user at a time, %d in all: try again later.\n", maxReadsEach, maxReads))
 			return

@@ -114,7 +114,7 @@ func TestAsynqmonAnswersFewRequestsAtATime(t *testing.T) {
 	}
 	var releases []func()
 	for range maxReadsEach {
-		release, _ := l.reads.acquire(ended, "ada")
+		release, _ := l.reads.Acquire(ended, "ada")
 		releases = append(releases, release)
 	}
 	checkAnswer(t, sendRequest(h, "GET", "/asynqmon/api/queues", from("ada")), 429, "4 requests of a user at a time")

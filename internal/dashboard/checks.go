@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/quota"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 )
@@ -41,7 +42,7 @@ type checkRunner struct {
 	running  *sync.WaitGroup
 	enqueuer Enqueuer
 	store    checkStore
-	quota    *quota
+	quota    *quota.Quota
 	log      *logrus.Entry
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/quota"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 )
@@ -34,8 +35,8 @@ func TestAThousandDomainsAreCheckedSomeAtATime(t *testing.T) {
 		for _, name := range names[:maxAdded-1] { // no worker answers for the last one
 			s.results[name] = result(name, true, tasks.CauseWouldWork, tasks.Params{})
 		}
-		checks, quota := &heldChecks{fakeLedger: s, proceed: make(chan struct{})}, newQuota(1, 1)
-		pages := newPagesWith(t, s, s, fakeQueues{}, ada, func(p *pageServer) { p.checks.enqueuer, p.checks.quota = checks, quota })
+		checks, runs := &heldChecks{fakeLedger: s, proceed: make(chan struct{})}, quota.New(1, 1)
+		pages := newPagesWith(t, s, s, fakeQueues{}, ada, func(p *pageServer) { p.checks.enqueuer, p.checks.quota = checks, runs })
 		sendRequest(pages, "POST", "/apps/app1/check", withAddForm("", strings.Join(names, "\n")))
 		synctest.Wait()
 		if n := checks.held.Load(); n != checksAtOnce {
@@ -46,7 +47,7 @@ func TestAThousandDomainsAreCheckedSomeAtATime(t *testing.T) {
 		if len(s.run.Results) != maxAdded-1 || !s.run.Ended {
 			t.Errorf("%d results, ended: %v", len(s.run.Results), s.run.Ended)
 		}
-		if _, refusal := quota.try("ada"); refusal != 0 {
+		if _, refusal := runs.Try("ada"); refusal != 0 {
 			t.Error("at its end the user can't have another list checked")
 		}
 	})
@@ -69,7 +70,7 @@ func TestAUserHasTwoListsCheckedAtATime(t *testing.T) {
 	p := &pageServer{}
 	h := newPagesWith(t, s, s, fakeQueues{}, ada, func(made *pageServer) { p = made })
 	for range maxCheckRunsEach {
-		release, _ := p.checks.quota.try("ada")
+		release, _ := p.checks.quota.Try("ada")
 		defer release()
 	}
 	rec := sendRequest(h, "POST", "/apps/app1/check", withAddForm("a.example.com", ""))

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"pilotsync/internal/quota"
 )
 
 const (
@@ -24,7 +26,7 @@ const (
 // If there is none, it is closed at once.
 type boundedListener struct {
 	net.Listener
-	connections *quota
+	connections *quota.Quota
 	errs        *log.Logger
 	logged      time.Time // of Accept alone
 
@@ -33,7 +35,7 @@ type boundedListener struct {
 }
 
 func newBoundedListener(l net.Listener, errs *log.Logger) *boundedListener {
-	return &boundedListener{Listener: l, connections: newQuota(maxConnections, maxConnectionsEach), errs: errs}
+	return &boundedListener{Listener: l, connections: quota.New(maxConnections, maxConnectionsEach), errs: errs}
 }
 
 // Accept implements [net.Listener]. It is not for concurrent use.
@@ -44,9 +46,9 @@ func (l *boundedListener) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		sender := clientAddress(conn.RemoteAddr().String())
-		release, refusal := l.connections.try(sender)
+		release, refusal := l.connections.Try(sender)
 		for refusal != 0 && l.closeWaiting(sender, refusal) {
-			release, refusal = l.connections.try(sender)
+			release, refusal = l.connections.Try(sender)
 		}
 		if refusal == 0 {
 			return &boundedConn{Conn: conn, sender: sender, release: sync.OnceFunc(release)}, nil

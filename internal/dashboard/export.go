@@ -158,7 +158,7 @@ func (p *pageServer) export(w http.ResponseWriter, r *http.Request) {
 		p.showError(w, r, err)
 		return
 	}
-	release, refusal := p.exports.try(userOf(r.Context()).Name)
+	release, refusal := p.exports.Try(userOf(r.Context()).Name)
 	if refusal != 0 {
 		refuse(w, refusal, exportRetry, fmt.Sprintf("There are too many exports: %d at a time for a user, %d in all.\n", maxExportsEach, maxExports))
 		return

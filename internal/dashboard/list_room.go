@@ -49,7 +49,7 @@ func (p *pageServer) listRoom(ctx context.Context, app string) (listRoom, error)
 	} else if list == nil {
 		list = []string{}
 	}
-	release, refusal := p.comparing.acquire(ctx, userOf(ctx).Name)
+	release, refusal := p.comparing.Acquire(ctx, userOf(ctx).Name)
 	if refusal != 0 {
 		return listRoom{}, errComparing
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"pilotsync/internal/quota"
 	"pilotsync/internal/redisurl"
 )
 
@@ -75,7 +76,7 @@ type hub struct {
 	ctx      context.Context
 	fresh    *freshness
 	snapshot func(context.Context) (snapshot, error)
-	streams  *quota
+	streams  *quota.Quota
 
 	mu          sync.Mutex
 	subscribers map[*subscriber]struct{}
@@ -85,7 +86,7 @@ type hub struct {
 
 // newHub returns a hub that takes snapshots with take, and whose streams end with ctx.
 func newHub(ctx context.Context, fresh *freshness, take func(context.Context) (snapshot, error)) *hub {
-	return &hub{ctx: ctx, fresh: fresh, snapshot: take, streams: newQuota(maxStreams, maxStreamsEach), subscribers: map[*subscriber]struct{}{}}
+	return &hub{ctx: ctx, fresh: fresh, snapshot: take, streams: quota.New(maxStreams, maxStreamsEach), subscribers: map[*subscriber]struct{}{}}
 }
 
 // subscriber collects changed topics until its stream sends them; a slow stream sends them
@@ -235,7 +236,7 @@ func (s *subscriber) next() message {
 // live is the stream of server-sent events. A browser that reconnects also reloads its page,
 // so no message needs to be repeated.
 func (p *pageServer) live(w http.ResponseWriter, r *http.Request) {
-	release, refusal := p.hub.streams.try(userOf(r.Context()).Name)
+	release, refusal := p.hub.streams.Try(userOf(r.Context()).Name)
 	if refusal != 0 {
 		refuse(w, refusal, streamRetry, fmt.Sprintf("There are too many live pages: %d at a time for a user, %d in all. Close some.\n", maxStreamsEach, maxStreams))
 		return

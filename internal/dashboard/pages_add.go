@@ -136,7 +136,7 @@ func (p *pageServer) checkDomains(w http.ResponseWriter, r *http.Request) error 
 	case n > maxAdded:
 		return fail(tooMany(n, "add"))
 	}
-	release, refusal := p.checks.quota.try(run.By)
+	release, refusal := p.checks.quota.Try(run.By)
 	if refusal != 0 {
 		return fail(fmt.Errorf("%w: a user may have %d at a time, and all users %d", errBusy, maxCheckRunsEach, maxCheckRuns))
 	}

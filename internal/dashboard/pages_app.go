@@ -110,7 +110,7 @@ func (p *pageServer) app(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	list, readAt, listErr := p.listCache.get(ctx, id)
-	release, refusal := p.comparing.acquire(ctx, userOf(ctx).Name)
+	release, refusal := p.comparing.Acquire(ctx, userOf(ctx).Name)
 	if refusal != 0 {
 		return errComparing
 	}

@@ -141,7 +141,7 @@ func TestFewAppsOfAUserAreComparedAtATime(t *testing.T) {
 	var release func()
 	for range maxComparisonsEach {
 		var refusal int
-		if release, refusal = p.comparing.try("ada"); refusal != 0 {
+		if release, refusal = p.comparing.Try("ada"); refusal != 0 {
 			t.Fatalf("refused with %d", refusal)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/quota"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
@@ -247,11 +248,11 @@ func newPagesWith(t *testing.T, s *fakeLedger, reader Reader, q fakeQueues, user
 		t.Fatal(err)
 	}
 	p := &pageServer{
-		reader: reader, enqueuer: s, bulks: s, audits: s, exports: newQuota(maxExports, maxExportsEach), operator: s, snoozer: s, names: newNameSearch(t.Context(), reader, &freshness{}), queues: q, listCache: newListCache(nil), files: files, templates: newPageTemplates(), version: "test",
+		reader: reader, enqueuer: s, bulks: s, audits: s, exports: quota.New(maxExports, maxExportsEach), operator: s, snoozer: s, names: newNameSearch(t.Context(), reader, &freshness{}), queues: q, listCache: newListCache(nil), files: files, templates: newPageTemplates(), version: "test",
 		now: func() time.Time { return noon }, log: testLog(t.Output()).WithField("test", t.Name()),
 		fresh: &freshness{},
 	}
-	p.checks = &checkRunner{ctx: t.Context(), running: &s.running, enqueuer: s, store: s, quota: newQuota(maxCheckRuns, maxCheckRunsEach), log: p.log}
+	p.checks = &checkRunner{ctx: t.Context(), running: &s.running, enqueuer: s, store: s, quota: quota.New(maxCheckRuns, maxCheckRunsEach), log: p.log}
 	p.hub = newHub(t.Context(), &freshness{}, snapshotReader{s, q}.take)
 	use(p)
 	mux := http.NewServeMux()

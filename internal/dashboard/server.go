@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"pilotsync/enqueue"
+	"pilotsync/internal/quota"
 	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
 	"pilotsync/worker/listsync"
@@ -81,9 +82,9 @@ type pageServer struct {
 	reader    Reader
 	enqueuer  Enqueuer
 	bulks     bulkStore
-	exports   *quota
-	making    *quota // pages
-	comparing *quota // apps with their lists
+	exports   *quota.Quota
+	making    *quota.Quota // pages
+	comparing *quota.Quota // apps with their lists
 	checks    *checkRunner
 	audits    auditReader
 	operator  Operator
@@ -107,16 +108,16 @@ func (s *Dashboard) registerPages(mux *http.ServeMux) {
 	shared := newSharedLedger(s.ctx, s.ledger, fresh)
 	queues := newSharedQueues(s.ctx, newQueueInspector(s.cfg.Redis), fresh)
 	p := &pageServer{
-		reader: shared, fresh: fresh, snoozer: s.ledger, names: newNameSearch(s.ctx, s.ledger, fresh), enqueuer: s.enqueuer, bulks: s.ledger, audits: s.ledger, exports: newQuota(maxExports, maxExportsEach), operator: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
+		reader: shared, fresh: fresh, snoozer: s.ledger, names: newNameSearch(s.ctx, s.ledger, fresh), enqueuer: s.enqueuer, bulks: s.ledger, audits: s.ledger, exports: quota.New(maxExports, maxExportsEach), operator: operator.New(s.cfg.Redis), queues: queues, listCache: newListCache(s.cfg.Remote), files: s.static,
 		hub: newHub(s.ctx, fresh, snapshotReader{shared, queues}.take), now: time.Now,
 		version: s.cfg.Version, base: basePath(s.cfg.BasePath), log: s.log, templates: newPageTemplates(),
 	}
-	p.checks = &checkRunner{ctx: s.ctx, running: &s.running, enqueuer: s.enqueuer, store: s.ledger, quota: newQuota(maxCheckRuns, maxCheckRunsEach), log: s.log}
+	p.checks = &checkRunner{ctx: s.ctx, running: &s.running, enqueuer: s.enqueuer, store: s.ledger, quota: quota.New(maxCheckRuns, maxCheckRunsEach), log: s.log}
 	p.register(mux)
 }
 
 func (p *pageServer) register(mux *http.ServeMux) {
-	p.making, p.comparing = newQuota(maxPages, maxPagesEach), newQuota(maxComparisons, maxComparisonsEach)
+	p.making, p.comparing = quota.New(maxPages, maxPagesEach), quota.New(maxComparisons, maxComparisonsEach)
 	page := func(pattern string, h func(http.ResponseWriter, *http.Request) error) {
 		mux.HandleFunc(pattern, p.handle(readLimit, h))
 	}
@@ -156,7 +157,7 @@ func (p *pageServer) handle(limit time.Duration, h func(http.ResponseWriter, *ht
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
 		r = r.WithContext(ctx)
-		release, refusal := p.making.acquire(ctx, userOf(ctx).Name)
+		release, refusal := p.making.Acquire(ctx, userOf(ctx).Name)
 		if refusal != 0 {
 			refuse(w, refusal, readLimit, fmt.Sprintf("The dashboard makes %d pages of a user at a time, %d in all: try again later.\n", maxPagesEach, maxPages))
 			return
