@@ -166,6 +166,7 @@ func (w *onWrite) Write(p []byte) (int, error) {
 func TestAnInterruptedWaitShowsTheLastAttempt(t *testing.T) {
 	t.Parallel()
 	env, mini := onRedis(t)
+	liveWorker(t, mini.Addr(), "app1")
 	next := time.Now().Add(time.Hour)
 	newLedgerFixture(t, mini.Addr()).settle("app1", listsync.Record{Domain: "slow.example.com", Names: []string{"slow.example.com"}, State: tasks.CheckingDNS, Wanted: true,
 		CheckSeq: time.Now().AddDate(1, 0, 0).UnixMicro(), Attempt: 1, Limit: 5, NextAttemptAt: &next, Cause: tasks.Cause{Code: tasks.CauseDNSMissing, Params: tasks.Params{Name: "slow.example.com"}}})
