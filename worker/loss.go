@@ -97,7 +97,11 @@ func (d *lossDetector) lateWriteWait(ctx context.Context) (time.Duration, error)
 		return 0, err
 	}
 	now, err := d.Now(ctx)
-	return max(current.Lost.Add(listsync.LandingLimit).Sub(now), 0), err
+	wait := current.Lost.Add(listsync.LandingLimit).Sub(now)
+	if wait > listsync.LandingLimit { // Redis's clock was set back since
+		return 0, err
+	}
+	return max(wait, 0), err
 }
 
 // check detects a loss of the ledger, and notifies the apps of this worker.

@@ -120,6 +120,11 @@ func TestAfterALossNoListIsWrittenWhileAWriteMayBeInFlight(t *testing.T) {
 			}
 			server.SetTime(lost.Add(listsync.LandingLimit))
 			d.commit(t)
+
+			server.SetTime(begin.Add(-24 * time.Hour)) // the clock is set back, and the app had no commit
+			rdb.HDel(t.Context(), "pilotsync:{app1}:shown", "listed_at")
+			d.pend(t, "c.example.com", 3, begin)
+			d.commit(t)
 		})
 	}
 }

@@ -2,7 +2,7 @@
 -- Returns {"acquired", ms since the app's last commit}, {"inflight", ms to wait}, or
 -- {"idle"|"busy"|"paused", 0}.
 local sync, shown = KEYS[1], KEYS[2]
-local token, ttl = ARGV[1], ARGV[2] -- ms
+local token, ttl, most_landing = ARGV[1], ARGV[2], tonumber(ARGV[3]) -- ms, ms in which a write can take effect
 
 local now = now_ms()
 local s = redis.call('HMGET', sync, 'awake', 'token', 'until', 'landing', 'wake', 'paused')
@@ -16,8 +16,13 @@ end
 if holder and tonumber(ends) > now then
   return {'busy', '0'}
 end
-if landing and tonumber(landing) > now then
-  return {'inflight', integer(tonumber(landing) - now)}
+landing = tonumber(landing or nil)
+if landing and landing > now then
+  if landing > now + most_landing then -- the clock was set back since
+    landing = now + most_landing
+    redis.call('HSET', sync, 'landing', integer(landing))
+  end
+  return {'inflight', integer(landing - now)}
 end
 redis.call('HSET', sync, 'token', token, 'until', integer(now + ttl), 'taken', wake or '0')
 return {'acquired', integer(now - (redis.call('HGET', shown, 'listed_at') or 0))}

@@ -17,7 +17,7 @@ func (l *Ledger) Acquire(ctx context.Context, app string) (listsync.Lease, error
 		return listsync.Lease{}, err
 	}
 	lease := listsync.Lease{App: app, Token: rand.Text()}
-	reply, err := l.acquire.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "shown")}, lease.Token, listsync.LeaseTTL.Milliseconds()).StringSlice()
+	reply, err := l.acquire.Run(ctx, l.rdb, []string{key(app, "sync"), key(app, "shown")}, lease.Token, listsync.LeaseTTL.Milliseconds(), listsync.LandingLimit.Milliseconds()).StringSlice()
 	if err != nil {
 		return listsync.Lease{}, fmt.Errorf("acquire the lease of app %s: %w", app, err)
 	}

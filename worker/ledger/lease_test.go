@@ -54,6 +54,13 @@ func TestAcquireGivesTheLeaseIfThereIsWork(t *testing.T) {
 			want:   "idle false, busy false, wait 20s",
 		},
 		{
+			name:   "a write is awaited no longer than it can take, after the clock was set back",
+			before: state{"sync": hash{"awake": "1", "wake": "1", "landing": "+3600s"}},
+			do:     acquiring,
+			want:   "idle false, busy false, wait 30s",
+			after:  state{"sync": hash{"awake": "1", "wake": "1", "landing": "+30s"}},
+		},
+		{
 			name:   "a write that may still land is awaited after its lease ran out",
 			before: state{"sync": leased(hash{"until": "-5s", "landing": "+10s"})},
 			do:     acquiring,
