@@ -184,7 +184,7 @@ func (m *numbersModel) record() Recorded {
 func (m *numbersModel) moveClock() {
 	least := int64(-180 * dayMicros)
 	if m.lost && len(m.issued) > 0 {
-		least = m.all[len(m.all)-1].Seq + 1 - start.UnixMicro()
+		least = max(least, m.all[len(m.all)-1].Seq+1-start.UnixMicro())
 	}
 	m.now = start.Add(time.Duration(rapid.Int64Range(least, max(least, 180*dayMicros)).Draw(m.t, "clock")) * time.Microsecond)
 	m.mini.SetTime(m.now)
