@@ -22,7 +22,7 @@ type appsForgetCmd struct {
 
 // Help is shown under the command's own --help.
 func (*appsForgetCmd) Help() string {
-	return `For an app whose id was mistyped, or that no longer exists at ServerPilot. Deletes everything that Redis has of the app: its domains, their histories, its kept writes, its pause, and its tasks on all queues. It first shows what that is and asks for confirmation; without a terminal it needs --yes. An app that a live worker serves is refused. Names on the app's list at ServerPilot stay there.
+	return `For an app whose id was mistyped, or that no longer exists at ServerPilot. Deletes everything that Redis has of the app: its domains, their histories, its kept writes, its pause, and its tasks on all queues. The audit keeps its requests. It first shows what that is and asks for confirmation; without a terminal it needs --yes. An app that a live worker serves is refused. Names on the app's list at ServerPilot stay there.
 
 Examples:
 

@@ -185,6 +185,18 @@ func TestAnInterruptedWaitShowsTheLastAttempt(t *testing.T) {
 	}
 }
 
+func TestADomainThatIsForgottenDuringAWaitIsNamed(t *testing.T) {
+	t.Parallel()
+	env, mini := onRedis(t)
+	newLedgerFixture(t, mini.Addr()).settle("app1", listsync.Record{Domain: "gone.example.com", State: tasks.Done, Wanted: true})
+	var out bytes.Buffer
+	errs := onWrite{call: mini.FlushAll} // when it says that no worker is alive
+	code := run(t.Context(), []string{"verify", "gone.example.com", "--wait"}, &terminal.Streams{Out: &out, Err: &errs, LookupEnv: env.Lookup, Environ: env.Environ})
+	if rows := strings.Split(out.String(), "\n"); code != exitFailed || len(rows) < 2 || rows[1] != "app1  gone.example.com  Removed  the ledger doesn't have it any more" {
+		t.Errorf("exit code %d, %s:\n%s", code, &errs.Buffer, &out)
+	}
+}
+
 func TestLogsNamesTheTasksOfADomain(t *testing.T) {
 	t.Parallel()
 	got := command(t, withDomains(t), "", "logs", "wait.example.com")

@@ -75,7 +75,10 @@ func resultOf(ctx context.Context, l *ledger.Ledger, r enqueue.Receipt) (verifyR
 	switch {
 	case err != nil:
 		return verifyResult{}, err
-	case !known, !v.Record.State.Listed():
+	case !known: // forgotten or pruned meanwhile
+		gone := ledger.View{AppID: r.AppID, Domain: r.Domain, State: tasks.Removed, Reason: "the ledger doesn't have it any more"}
+		return verifyResult{view: gone, attempted: true, ended: true}, nil
+	case !v.Record.State.Listed():
 		return verifyResult{view: v, attempted: true, ended: true}, nil // taken off meanwhile
 	case v.Record.CheckSeq < r.Seq, v.Record.Attempt < 1:
 		return verifyResult{view: v}, nil

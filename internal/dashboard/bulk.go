@@ -58,7 +58,7 @@ func canRetry(v ledger.View) bool {
 
 // bulkConfirmation is the body of the page that asks before domains are removed.
 type bulkConfirmation struct {
-	Views    []ledger.View
+	Views    []ledger.View // with the names that leave
 	Skipped  int
 	Selected string // the domains for the form, one per line
 	Query    string // of the search that they were selected in
@@ -67,14 +67,17 @@ type bulkConfirmation struct {
 	List *removalList
 }
 
-// Names are all names that leave their lists. What ServerPilot rejected is on none.
-func (c bulkConfirmation) Names() (n int) {
+// Names is how many names leave their lists. What ServerPilot rejected is on none.
+func (c bulkConfirmation) Names() int {
+	names := map[ledger.Position]bool{}
 	for _, v := range c.Views {
 		if v.State != tasks.Rejected {
-			n += len(v.Names)
+			for _, name := range v.Names {
+				names[ledger.Position{App: v.AppID, Domain: name}] = true
+			}
 		}
 	}
-	return n
+	return len(names)
 }
 
 // actOnDomains enqueues an action on the selected domains, or on all that a search finds, and
@@ -104,6 +107,9 @@ func (p *pageServer) actOnDomains(w http.ResponseWriter, r *http.Request) error 
 		return failed(fmt.Errorf("%w: none of the %d selected domains takes it: %s", enqueue.ErrInvalid, skipped, action.rule))
 	}
 	if action.name == "remove" && r.PostForm.Get("confirmed") == "" {
+		if views, err = p.withLeavingNames(r.Context(), views); err != nil {
+			return err
+		}
 		body := bulkConfirmation{Views: views, Skipped: skipped, Selected: positionLines(views), Query: r.PostForm.Get("search"), Back: back}
 		return p.render(w, r, http.StatusOK, "bulk_remove", layoutData{Title: "Remove domains", Section: "/domains", Body: body})
 	}

@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"testing"
@@ -72,4 +73,11 @@ func TestAllAppsHaveAPreviousPage(t *testing.T) {
 			t.Errorf("before page %d is %q, want %q", number, got, want)
 		}
 	}
+}
+
+func TestAPageBehindTheLastEntryIsntCalledAnEmptyList(t *testing.T) {
+	t.Parallel()
+	h := newPages(t, &fakeLedger{apps: []ledger.App{{ID: "app1"}}}, fakeQueues{}, ada)
+	checkAnswer(t, sendRequest(h, "GET", "/domains?after=removed/zz/zz&page=3", nil), http.StatusOK, "No domain follows any more.")
+	checkAnswer(t, sendRequest(h, "GET", "/audit?after=1/a&page=3", nil), http.StatusOK, "No request follows any more.")
 }

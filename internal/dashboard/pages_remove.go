@@ -1,9 +1,11 @@
 package dashboard
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"pilotsync/enqueue"
 	"pilotsync/tasks"
@@ -80,8 +82,48 @@ func (p *pageServer) fillRemoval(r *http.Request, body *bulkConfirmation) error 
 		}
 	}
 	list.Unknown = newFirstOf(maxProblemsShown, unknown)
-	if body.Selected = positionLines(body.Views); len(body.Views) == 0 {
-		return fmt.Errorf("%w: none of these domains is on app %s", enqueue.ErrInvalid, list.App)
+	switch body.Selected = positionLines(body.Views); {
+	case len(body.Views) > 0:
+		body.Views, err = p.withLeavingNames(r.Context(), body.Views)
+		return err
+	case body.Skipped > 0:
+		return fmt.Errorf("%w: none of these domains is on app %s; removed already: %s", enqueue.ErrInvalid, list.App, formatNumber(body.Skipped))
 	}
-	return nil
+	return fmt.Errorf("%w: none of these domains is on app %s", enqueue.ErrInvalid, list.App)
+}
+
+// withLeavingNames leaves out of the names of domains that are removed those that stay: a www form
+// that is a domain of its own, and isn't removed, too.
+func (p *pageServer) withLeavingNames(ctx context.Context, removed []ledger.View) ([]ledger.View, error) {
+	leaving := map[ledger.Position]bool{}
+	for _, v := range removed {
+		leaving[ledger.Position{App: v.AppID, Domain: v.Domain}] = true
+	}
+	var forms []ledger.Position
+	for _, v := range removed {
+		for _, name := range v.Names {
+			if at := (ledger.Position{App: v.AppID, Domain: name}); !leaving[at] {
+				forms = append(forms, at)
+			}
+		}
+	}
+	if len(forms) == 0 {
+		return removed, nil
+	}
+	others, err := p.bulks.Views(ctx, forms)
+	if err != nil {
+		return nil, err
+	}
+	stays := map[ledger.Position]bool{}
+	for _, v := range others {
+		// An addition that waits may be refused, so it keeps no name.
+		if v.Record.Wanted && (v.Pending == nil || !v.Pending.Remove) {
+			stays[ledger.Position{App: v.AppID, Domain: v.Domain}] = true
+		}
+	}
+	all := slices.Clone(removed)
+	for i, v := range all {
+		all[i].Names = slices.DeleteFunc(slices.Clone(v.Names), func(name string) bool { return stays[ledger.Position{App: v.AppID, Domain: name}] })
+	}
+	return all, nil
 }

@@ -2,12 +2,15 @@ package dashboard
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"pilotsync/tasks"
 	"pilotsync/worker/ledger"
+	"pilotsync/worker/listsync"
 )
 
 func TestAListOfNamesShowsWhatLeavesAndAsks(t *testing.T) {
@@ -39,7 +42,7 @@ func TestAListOfNamesThatIsRefusedIsNotLost(t *testing.T) {
 		{"", "app1", ada, 422, "the form has no domain"},
 		{"<b>", "app1", ada, 422, "<li>line 1: "},
 		{"unknown.example.com", "app1", ada, 422, "none of these domains is on app app1"},
-		{"gone.example.com", "app1", ada, 422, "none of these domains is on app app1"},
+		{"gone.example.com", "app1", ada, 422, "none of these domains is on app app1; removed already: 1"},
 		{strings.Join(manyNames(maxBulk+1), "\n"), "app1", ada, 422, "1,001 domains, and the form takes 1,000 at once; for more run &#39;pilotsync enqueue remove --file=FILE&#39;"},
 		{"done.example.com", "nosuchapp", ada, 404, "No worker knows an app"},
 		{"done.example.com", "app1", User{"bob", View}, 403, "read-only"},
@@ -56,5 +59,33 @@ func TestAListOfNamesThatIsRefusedIsNotLost(t *testing.T) {
 		if len(s.requests) > 0 {
 			t.Errorf("%s: it requested %v", test.says, s.requests)
 		}
+	}
+}
+
+// A domain's www form may be a domain of its own, which keeps it on the list.
+func TestTheQuestionBeforeARemovalShowsOnlyWhatLeaves(t *testing.T) {
+	t.Parallel()
+	base, form := inState("shop.example.com", tasks.Done), inState("www.shop.example.com", tasks.Done)
+	form.Names = []string{"www.shop.example.com"}
+	base.Record.Wanted, form.Record.Wanted = true, true
+	leaving, refused := form, form
+	leaving.Pending = &listsync.Pending{Remove: true}
+	refused.Record, refused.Pending = listsync.Record{}, &listsync.Pending{}
+	both, alone := "2 names leave their lists", "1 name leaves its list"
+	for _, test := range []struct {
+		form    ledger.View
+		domains string
+		says    string
+	}{
+		{form, "shop.example.com", alone},
+		{form, "shop.example.com\nwww.shop.example.com", both},
+		{leaving, "shop.example.com", both},
+		{refused, "shop.example.com", both},
+	} {
+		s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}, views: []ledger.View{base, test.form}}
+		h := newPages(t, s, fakeQueues{}, ada)
+		checkAnswer(t, sendRequest(h, "POST", "/apps/app1/remove", withAddForm(test.domains, "")), http.StatusOK, test.says)
+		selected := "app1/" + strings.ReplaceAll(test.domains, "\n", "\napp1/")
+		checkAnswer(t, sendRequest(h, "POST", "/bulk", withFields(url.Values{"action": {"remove"}, "select": {selected}})), http.StatusOK, test.says)
 	}
 }

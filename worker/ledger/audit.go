@@ -162,6 +162,27 @@ func (l *Ledger) Snoozes(ctx context.Context, app, domain string) ([]AuditEntry,
 	return found, nil
 }
 
+// forgetSnoozes removes who snoozed domains of an app. The audit keeps it.
+func (l *Ledger) forgetSnoozes(ctx context.Context, app string) error {
+	entries, err := l.rdb.ZRange(ctx, snoozesKey, 0, -1).Result()
+	if err != nil {
+		return fmt.Errorf("read the snoozes of app %s: %w", app, err)
+	}
+	var own []any
+	for _, entry := range entries {
+		if e, err := decodeJSON[AuditEntry](entry); err == nil && e.App == app {
+			own = append(own, entry)
+		}
+	}
+	if len(own) == 0 {
+		return nil
+	}
+	if err := l.rdb.ZRem(ctx, snoozesKey, own...).Err(); err != nil {
+		return fmt.Errorf("remove the snoozes of app %s: %w", app, err)
+	}
+	return nil
+}
+
 // AuditQuery says which requests to find; an empty field is no limit.
 type AuditQuery struct {
 	Actor    string    // as [AuditEntry.Actor] has it; upper and lower case are the same

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -158,6 +159,28 @@ func TestADomainsSnoozesOutliveTheAudit(t *testing.T) {
 		found, err = l.Snoozes(t.Context(), testApp, "b.example.com")
 		if kept := rdb.ZCard(t.Context(), snoozesKey).Val(); kept != SnoozesKept || err != nil || len(found) != HistoryKept || found[0].Seq != first+5000 {
 			t.Errorf("%d are kept, and %+v, %v is found", kept, found, err)
+		}
+	})
+}
+
+func TestAForgottenAppsSnoozesAreForgotten(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, l *Ledger, rdb *redis.Client) {
+		for i, app := range []string{testApp, "app2"} {
+			if err := l.addToAudit(t.Context(), AuditEntry{Seq: first + int64(i), App: app, Domain: "a.example.com", Action: AuditSnooze, By: "ada"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := l.Forget(t.Context(), testApp); err != nil {
+			t.Fatal(err)
+		}
+		own, err := l.Snoozes(t.Context(), testApp, "a.example.com")
+		others, othersErr := l.Snoozes(t.Context(), "app2", "a.example.com")
+		if len(own) != 0 || len(others) != 1 || errors.Join(err, othersErr) != nil {
+			t.Errorf("kept are %+v, and of another app %+v, %v", own, others, errors.Join(err, othersErr))
+		}
+		if kept := rdb.ZCard(t.Context(), auditKey).Val(); kept != 2 {
+			t.Errorf("the audit has %d requests, want 2", kept)
 		}
 	})
 }

@@ -33,7 +33,7 @@ func (l *Ledger) Known(ctx context.Context, app string) (bool, error) {
 	return listed.Val() || keys.Val() > 0, nil
 }
 
-// Forget removes everything that the ledger keeps of an app. If it fails, it can be
+// Forget removes everything that the ledger keeps of an app, except its entries in the audit. If it fails, it can be
 // called again. No worker may work for the app meanwhile.
 func (l *Ledger) Forget(ctx context.Context, app string) error {
 	if err := l.agenda.touch(ctx, app); err != nil {
@@ -65,6 +65,9 @@ func (l *Ledger) Forget(ctx context.Context, app string) error {
 	}
 	if err := l.rdb.Del(ctx, appKeys(app)...).Err(); err != nil {
 		return fmt.Errorf("remove app %s: %w", app, err)
+	}
+	if err := l.forgetSnoozes(ctx, app); err != nil {
+		return err
 	}
 	// A name that is left there does no harm, either: readers ask the app.
 	if err := l.dropNames(ctx, app, "", names); err != nil {
