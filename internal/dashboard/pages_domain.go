@@ -28,6 +28,7 @@ type domainPage struct {
 	CanVerify    bool
 	CanAdd       bool
 	CanRemove    bool
+	Leaving      []string       // the names that leave the list if it is removed
 	Snooze       *ledger.Snooze // nil if none holds
 	Now          time.Time
 }
@@ -120,6 +121,11 @@ func (p *pageServer) domain(w http.ResponseWriter, r *http.Request) error {
 	body.Records = recordsOf(view)
 	body.CanVerify = canVerify(view)
 	body.CanAdd, body.CanRemove = true, view.State != tasks.Removed
+	leaving, err := p.withLeavingNames(ctx, []ledger.View{view})
+	if err != nil {
+		return err
+	}
+	body.Leaving = leaving[0].Names
 	if body.Tasks, err = p.queues.Tasks(ctx, tasksOf(view)...); err != nil {
 		body.TasksError = err.Error()
 	}

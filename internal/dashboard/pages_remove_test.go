@@ -76,15 +76,17 @@ func TestTheQuestionBeforeARemovalShowsOnlyWhatLeaves(t *testing.T) {
 		form    ledger.View
 		domains string
 		says    string
+		page    string // what the first domain's page says
 	}{
-		{form, "shop.example.com", alone},
-		{form, "shop.example.com\nwww.shop.example.com", both},
-		{leaving, "shop.example.com", both},
-		{refused, "shop.example.com", both},
+		{form, "shop.example.com", alone, "no longer be reached by it."},
+		{form, "shop.example.com\nwww.shop.example.com", both, "no longer be reached by it."},
+		{leaving, "shop.example.com", both, "no longer be reached by them."},
+		{refused, "shop.example.com", both, "no longer be reached by them."},
 	} {
 		s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}, views: []ledger.View{base, test.form}}
 		h := newPages(t, s, fakeQueues{}, ada)
 		checkAnswer(t, sendRequest(h, "POST", "/apps/app1/remove", withAddForm(test.domains, "")), http.StatusOK, test.says)
+		checkAnswer(t, sendRequest(h, "GET", "/domains/app1/shop.example.com", nil), http.StatusOK, test.page)
 		selected := "app1/" + strings.ReplaceAll(test.domains, "\n", "\napp1/")
 		checkAnswer(t, sendRequest(h, "POST", "/bulk", withFields(url.Values{"action": {"remove"}, "select": {selected}})), http.StatusOK, test.says)
 	}
