@@ -21,7 +21,7 @@ type logsCmd struct {
 	redisFlags
 	domainsFlag
 
-	Follow bool   `help:"Also show new entries, until Ctrl-C."`
+	Follow bool   `help:"Also show new entries of the history, until Ctrl-C."`
 	JSON   bool   `name:"json" help:"Print one JSON array, with an object for each app that has the domain. With --follow, print each history entry as an object on one line."`
 	Domain string `arg:"" name:"domain" help:"Domain to show."`
 }

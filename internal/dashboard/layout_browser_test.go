@@ -64,6 +64,13 @@ func TestLongNamesLeaveRoomForWhatIsBesideThem(t *testing.T) {
 	if !b.holds(`((card, box) => box.right <= card.right - parseFloat(getComputedStyle(document.querySelector("#actions")).paddingRight) + 1)(document.querySelector("#actions").getBoundingClientRect(), document.querySelector("#do-add").getBoundingClientRect())`) {
 		t.Error("the form is wider than its place in the card")
 	}
+	b.setWindow(320, 640, "light") // the narrowest window for which WCAG allows no scrolling in two directions
+	for _, path := range []string{"/", "/domains", "/apps", "/apps/app1", "/audit"} {
+		b.open(w.url + path)
+		if b.holds("document.documentElement.scrollWidth > innerWidth") {
+			t.Errorf("%s is %s pixels wide in a window of 320", path, b.text("document.documentElement.scrollWidth"))
+		}
+	}
 }
 
 func TestAnActionWithoutASelectionIsNotSent(t *testing.T) {
