@@ -34,7 +34,7 @@ func TestADomainIsVerifiedAndItsHistorySaysByWhomAndWhatWasSeen(t *testing.T) {
 	got = command(t, env, "", "verify", "shop.example.com", "--app=app1", "--by=ada", "--wait", "--timeout=2m", "--json")
 	var states []domainStatus
 	if err := json.Unmarshal([]byte(got.out), &states); err != nil || len(states) != 1 || states[0].State != tasks.Failed || states[0].Attempt != 3 ||
-		got.code != exitFailed || !strings.HasSuffix(got.err, "1 of 1 are not done\n") {
+		got.code != exitFailed || !strings.HasSuffix(got.err, "1 of 1 is not done\n") {
 		t.Errorf("verify without DNS: %v: %+v", err, got)
 	}
 

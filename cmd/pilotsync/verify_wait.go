@@ -153,7 +153,11 @@ func (c *verifyCmd) printResults(s *terminal.Streams, results []verifyResult, wa
 	case waitErr != nil:
 		return waitErr
 	case done < len(results):
-		return fmt.Errorf("%d of %d are not done", len(results)-done, len(results))
+		verb := "are"
+		if len(results)-done == 1 {
+			verb = "is"
+		}
+		return fmt.Errorf("%d of %d %s not done", len(results)-done, len(results), verb)
 	}
 	return nil
 }

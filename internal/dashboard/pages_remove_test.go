@@ -86,8 +86,21 @@ func TestTheQuestionBeforeARemovalShowsOnlyWhatLeaves(t *testing.T) {
 		s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}, views: []ledger.View{base, test.form}}
 		h := newPages(t, s, fakeQueues{}, ada)
 		checkAnswer(t, sendRequest(h, "POST", "/apps/app1/remove", withAddForm(test.domains, "")), http.StatusOK, test.says)
+		if test.says == alone {
+			checkAnswer(t, sendRequest(h, "POST", "/apps/app1/remove", withAddForm(test.domains, "")), http.StatusOK, "The site can then no longer be reached by it.")
+		}
 		checkAnswer(t, sendRequest(h, "GET", "/domains/app1/shop.example.com", nil), http.StatusOK, test.page)
 		selected := "app1/" + strings.ReplaceAll(test.domains, "\n", "\napp1/")
 		checkAnswer(t, sendRequest(h, "POST", "/bulk", withFields(url.Values{"action": {"remove"}, "select": {selected}})), http.StatusOK, test.says)
+	}
+}
+
+func TestARefusedDomainLeavesNoListThatASiteIsReachedBy(t *testing.T) {
+	t.Parallel()
+	h := newPages(t, &fakeLedger{apps: []ledger.App{{ID: "app1"}}, views: mixedDomains()}, fakeQueues{}, ada)
+	rec := sendRequest(h, "POST", "/apps/app1/remove", withAddForm("refused.example.com", ""))
+	checkAnswer(t, rec, http.StatusOK, "0 names leave their lists")
+	if strings.Contains(rec.Body.String(), "no longer be reached") {
+		t.Errorf("the page says that a site can't be reached any more:\n%s", rec.Body)
 	}
 }
