@@ -112,7 +112,7 @@ func (p *pageServer) checkDomains(w http.ResponseWriter, r *http.Request) error 
 	text, err := addText(w, r)
 	body := addPage{App: app, Text: text}
 	fail := func(err error) error {
-		body.Failure = (&actionError{"Check domains", "", err}).page()
+		body.Failure = formFailure("Check domains", err)
 		return p.renderAdd(w, r, body.Failure.Status, body)
 	}
 	if err != nil {

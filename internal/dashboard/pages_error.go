@@ -111,6 +111,15 @@ func (e *actionError) page() errorPage {
 		Remedy: "It isn't known whether all of it was done. Go back to see the present state, and try again. A second request is harmless."}
 }
 
+// formFailure explains why a form that changes nothing comes back.
+func formFailure(action string, err error) errorPage {
+	page := (&actionError{action, "", err}).page()
+	if page.Status == http.StatusServiceUnavailable {
+		page.Heading, page.Remedy = "Failed", "Try again later."
+	}
+	return page
+}
+
 // redisPage explains an error of reading. What Redis answers isn't what happens if it doesn't
 // answer, and data that can't be read is neither.
 func redisPage(err error) errorPage {

@@ -15,6 +15,7 @@ import (
 
 	"pilotsync/enqueue"
 	"pilotsync/tasks"
+	"pilotsync/worker/ledger"
 )
 
 // answer is an error that Redis sent.
@@ -64,4 +65,15 @@ func TestPagesThatNeedNoRedisAreShownWithoutIt(t *testing.T) {
 		checkAnswer(t, sendRequest(h, "GET", path, nil), http.StatusNotFound, `<h1 id="h-error">Not found</h1>`)
 	}
 	checkAnswer(t, sendRequest(h, "GET", "/domains", nil), http.StatusServiceUnavailable, "Redis doesn&#39;t answer")
+}
+
+func TestAFormThatChangesNothingIsntUnconfirmed(t *testing.T) {
+	t.Parallel()
+	for _, form := range []string{"check", "remove"} {
+		s := &fakeLedger{apps: []ledger.App{{ID: "app1"}}, views: mixedDomains(), err: errors.New("connection refused")}
+		rec := sendRequest(newPages(t, s, fakeQueues{}, ada), "POST", "/apps/app1/"+form, withAddForm("done.example.com", ""))
+		checkAnswer(t, rec, http.StatusServiceUnavailable, "<strong>Failed: nothing was "+form)
+		checkAnswer(t, rec, http.StatusServiceUnavailable, "<p>Try again later.</p>")
+		checkAnswer(t, rec, http.StatusServiceUnavailable, ">done.example.com</textarea>")
+	}
 }

@@ -41,7 +41,7 @@ func (p *pageServer) removeListed(w http.ResponseWriter, r *http.Request) error 
 	}
 	status := http.StatusOK
 	if err != nil {
-		body.List.Failure = (&actionError{"Remove domains", "", err}).page()
+		body.List.Failure = formFailure("Remove domains", err)
 		status = body.List.Failure.Status
 	}
 	return p.render(w, r, status, "bulk_remove", layoutData{Title: "Remove domains", Section: "/apps", Body: body})
