@@ -138,6 +138,7 @@ func TestADomainsSnoozesOutliveTheAudit(t *testing.T) {
 		if err := rdb.Del(t.Context(), auditKey).Err(); err != nil { // as many later requests do
 			t.Fatal(err)
 		}
+		rdb.ZAdd(t.Context(), snoozesKey, redis.Z{Score: float64(first + 3), Member: `{"domain":"a.example.com"`}) // broken
 		found, err := l.Snoozes(t.Context(), testApp, "a.example.com")
 		want := []AuditEntry{
 			{Seq: first + 4, App: testApp, Domain: "a.example.com", Action: AuditEndSnooze, By: "bob"},
