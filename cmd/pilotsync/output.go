@@ -44,9 +44,6 @@ type domainStatus struct {
 	// Superseded is the last change without effect, since a later one had been recorded. It is
 	// missing once another change is recorded.
 	Superseded *supersededChange `json:"superseded,omitempty"`
-	// ServedBy are the live workers that serve the app. Only 'status --json' has it, and not if Redis's
-	// user may not read them.
-	ServedBy *[]string `json:"served_by,omitempty"`
 	// Advice is the reason with the remedy; only text output shows it.
 	Advice string `json:"-"`
 	// AttemptAt is the time of the last verification; only the table shows it.

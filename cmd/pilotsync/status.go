@@ -123,10 +123,6 @@ func (c *statusCmd) read(ctx context.Context, l *ledger.Ledger) (found foundDoma
 			if change, is := superseded[ledger.Position{Domain: v.Domain, App: v.AppID}]; is {
 				d.noteSuperseded(v, change)
 			}
-			if c.JSON && !c.Watch && liveKnown {
-				servedBy := append([]string{}, ledger.ServedBy(live, v.AppID)...) // [] in JSON, not null
-				d.ServedBy = &servedBy
-			}
 			found.domains = append(found.domains, d)
 		}
 	}

@@ -170,10 +170,10 @@ func TestStatusInJSONHasExactlyItsKeys(t *testing.T) {
 	want := []map[string]any{
 		{"app_id": "app1", "domain": "done.example.com", "state": "done", "state_name": "Done", "names": []any{"done.example.com", "www.done.example.com"},
 			"reason": "certificate <valid>", "seq": 1001.0, "attempt": 2.0, "attempts": nil, "next_attempt_at": nil, "updated_at": "2026-03-01T11:00:00Z",
-			"remedy": "", "next_check_at": nil, "problems": []any{}, "records": []any{}, "served_by": []any{"host/1"}},
+			"remedy": "", "next_check_at": nil, "problems": []any{}, "records": []any{}},
 		{"app_id": "app2", "domain": "bad.example.com", "state": "rejected", "state_name": "Rejected", "names": []any{},
 			"reason": "taken\x1b[1m elsewhere", "seq": 1003.0, "attempt": 0.0, "attempts": nil, "next_attempt_at": nil, "updated_at": "2026-03-01T11:00:00Z",
-			"remedy": "", "next_check_at": nil, "problems": []any{}, "records": []any{}, "served_by": []any{"host/1"}},
+			"remedy": "", "next_check_at": nil, "problems": []any{}, "records": []any{}},
 	}
 	if diff := cmp.Diff(want, []map[string]any{raw[0], raw[2]}); diff != "" {
 		t.Errorf("JSON (-want +got):\n%s", diff)

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,8 +97,8 @@ func (l *Ledger) AddMissingNames(ctx context.Context, due Agenda, works []Work) 
 // CompleteNames adds the domains of all apps that the ledger knew at a time, whose work was read
 // since by [Ledger.WorkWithNames]. From then on readers rely on the index.
 func (l *Ledger) CompleteNames(ctx context.Context, works []Work, at time.Time) error {
-	// A member that no search finds. A lost index hasn't it, even if domains were added since.
-	if err := l.rdb.ZAdd(ctx, sitesKey, redis.Z{Score: math.Inf(-1)}).Err(); err != nil {
+	// A member that is of no site. A lost index hasn't it, even if domains were added since.
+	if err := l.rdb.ZAdd(ctx, sitesKey, redis.Z{Score: -1}).Err(); err != nil {
 		return fmt.Errorf("begin the index of sites: %w", err)
 	}
 	for some := range slices.Chunk(works, planPage/5) {
