@@ -65,7 +65,7 @@ func (s Snooze) Covers(v View, now time.Time) bool {
 	case v.Pending != nil, v.State == tasks.Removed:
 		return false
 	case s.WontFix:
-		return v.State != tasks.Done || s.State == tasks.Done
+		return v.State != tasks.Done || s.State == tasks.Done && len(v.Codes()) > 0 // otherwise it works
 	}
 	return (s.State == v.State || v.State.Checking()) && s.Codes == v.codesText() && (s.Until == 0 || now.UnixMilli() < s.Until)
 }
