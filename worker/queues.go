@@ -36,13 +36,14 @@ const (
 	accountVerifySlots = 32
 	appVerifySlots     = 24
 	slowAppVerifySlots = 6
+	newVerifySlots     = 2 // of these, for domains that weren't postponed before
 	busyVerifySlots    = verifySlots * 3 / 4
 )
 
 // appVerifyShares are the apps' shares of the slots for verifications.
 func appVerifyShares(postponed func(since, until time.Time), stopping <-chan struct{}) share.Group {
 	return share.Group{Kind: "app", Size: appVerifySlots, MaxWait: shareMaxWait, Postponed: postponed, Stopping: stopping,
-		Few: slowAppVerifySlots, Busy: busyVerifySlots}
+		Few: slowAppVerifySlots, Busy: busyVerifySlots, Newcomers: newVerifySlots}
 }
 
 // Bounds for names whose DNS doesn't answer. Names without an answer in their last check have few

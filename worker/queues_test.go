@@ -13,7 +13,7 @@ func TestAnAppWithSlowVerificationsLeavesSlotsToOthers(t *testing.T) {
 		shares := appVerifyShares(func(_, _ time.Time) {}, nil)
 		enter := func(app string, want bool) func() {
 			t.Helper()
-			leave, err := shares.Enter(t.Context(), app, false, func() bool { return false })
+			leave, err := shares.Enter(t.Context(), app, "", false, func() bool { return false })
 			if (err == nil) != want {
 				t.Fatalf("a verification of app %s: %v", app, err)
 			}

@@ -70,7 +70,7 @@ func TestWaitingForTheRateLimitIsNoWaitForASlot(t *testing.T) {
 		_ = limited.VerifyReady(t.Context(), fmt.Sprint("limited", i+1), true)
 	}
 	for _, app := range []string{"limited0", "free1"} {
-		if _, err := h.apps.Enter(t.Context(), app, false, limited.Limiter.VerificationsLimited); err != nil {
+		if _, err := h.apps.Enter(t.Context(), app, "", false, limited.Limiter.VerificationsLimited); err != nil {
 			t.Fatal(err)
 		}
 		task := asynq.NewTask(tasks.TypeSSLVerify, tasks.Encode(tasks.Verify{AppID: app, Domain: "a.example.com", Seq: 1, Attempt: 1, DueAt: time.Now()}))
@@ -97,7 +97,7 @@ func TestASyncsWaitForTheRateLimitIsNoWaitForASlot(t *testing.T) {
 		_ = limited.SyncReady(t.Context(), fmt.Sprint("limited", i+1), true)
 	}
 	for _, app := range []string{"limited0", "free1"} {
-		if _, err := h.shares.Enter(t.Context(), client(t, r, app).ID, false, limited.Limiter.SyncsLimited); err != nil {
+		if _, err := h.shares.Enter(t.Context(), client(t, r, app).ID, "", false, limited.Limiter.SyncsLimited); err != nil {
 			t.Fatal(err)
 		}
 		task := asynq.NewTask(tasks.TypeAppSync, tasks.Encode(tasks.Sync{AppID: app, Wake: 1}))

@@ -52,7 +52,7 @@ func (h *syncHandler) handle(ctx context.Context, t *asynq.Task) error {
 	if err := client.MayTrySync(s.AppID, s.Hour == 0); err != nil {
 		return err
 	}
-	leave, err := h.shares.Enter(ctx, client.ID, h.registry.Load().OneAccount(), client.Limiter.SyncsLimited)
+	leave, err := h.shares.Enter(ctx, client.ID, "", h.registry.Load().OneAccount(), client.Limiter.SyncsLimited)
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,7 @@ func (h *verifyHandler) enter(ctx context.Context, v tasks.Verify, client *regis
 		}
 	}
 	for _, slot := range needed {
-		leaveOne, err := slot.group.Enter(ctx, slot.key, slot.alone, limited)
+		leaveOne, err := slot.group.Enter(ctx, slot.key, v.ID(), slot.alone, limited)
 		if err != nil {
 			leave()
 			return nil, err

@@ -2,7 +2,8 @@
 // backlog leaves slots to the others. While its tasks are quick they wait for their share, which
 // keeps its throughput. Once they aren't, they give their slots back and are handed out later. An
 // owner that is alone keeps its slots: its other tasks then stay on the queue, whose latency says
-// that more workers are needed. Of those that are handed out later [Waits] says it.
+// that more workers are needed. Of those that are handed out later [Waits] says it. A group may leave
+// some slots to tasks that come for the first time, so that these don't queue behind a backlog.
 package share
 
 import (
@@ -26,6 +27,7 @@ type Share struct {
 	slow bool          // a task waited in vain, and none has ended quickly since
 	took time.Duration // how long the last task had its slot
 	end  time.Time     // from then on no task was told to come back
+	back recent        // ids of tasks that were told to come back
 }
 
 // New returns a share of size slots. A task waits at most maxWait for one of them. Errors name the
@@ -38,14 +40,15 @@ func New(owner string, size int, maxWait time.Duration) *Share {
 // [taskerr.NotReadyError] or that of ctx. With a NotReadyError the task is postponed: postponed is
 // called with the time of this call, and the time when the task comes back.
 func (s *Share) Enter(ctx context.Context, postponed func(since, until time.Time)) (leave func(), err error) {
-	return s.enter(ctx, cap(s.slots), postponed)
+	return s.enter(ctx, "", cap(s.slots), 0, postponed)
 }
 
-// enter is Enter where an owner whose tasks are slow has few slots.
-func (s *Share) enter(ctx context.Context, few int, postponed func(since, until time.Time)) (leave func(), err error) {
+// enter is Enter where an owner whose tasks are slow has few slots. Tasks that come back leave some of
+// them to newcomers.
+func (s *Share) enter(ctx context.Context, id string, few, newcomers int, postponed func(since, until time.Time)) (leave func(), err error) {
 	began := time.Now()
-	if s.isSlow() && len(s.slots) >= few {
-		return nil, s.postpone(began, few, postponed)
+	if slow, comesBack := s.knows(id); slow && (len(s.slots) >= few || comesBack && len(s.slots) >= few-newcomers) {
+		return nil, s.postpone(began, id, few-newcomers, postponed)
 	}
 	select {
 	case s.slots <- struct{}{}:
@@ -59,7 +62,7 @@ func (s *Share) enter(ctx context.Context, few int, postponed func(since, until 
 		return s.leaveAfter(time.Now()), nil
 	case <-timer.C:
 		s.setSlow()
-		return nil, s.postpone(began, few, postponed)
+		return nil, s.postpone(began, id, few-newcomers, postponed)
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for a slot of %s: %w", s.owner, ctx.Err())
 	}
@@ -78,10 +81,11 @@ func (s *Share) Await(ctx context.Context, stopping <-chan struct{}) (leave func
 	}
 }
 
-func (s *Share) isSlow() bool {
+// knows reports whether the owner's tasks are slow, and whether a task was told to come back.
+func (s *Share) knows(id string) (slow, comesBack bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.slow
+	return s.slow, s.back.has(id)
 }
 
 func (s *Share) setSlow() {
@@ -101,18 +105,19 @@ func (s *Share) leaveAfter(began time.Time) func() {
 }
 
 // postpone returns the error of a task that has waited since then, and finds no slot.
-func (s *Share) postpone(since time.Time, slots int, postponed func(since, until time.Time)) error {
+func (s *Share) postpone(since time.Time, id string, slots int, postponed func(since, until time.Time)) error {
 	now := time.Now()
-	at := s.nextTurn(now, slots)
+	at := s.nextTurn(now, id, slots)
 	postponed(since, at)
 	return taskerr.NotReady(at.Sub(now), fmt.Errorf("%s has its share of the slots: %w", s.owner, listsync.ErrYield))
 }
 
 // nextTurn returns when a task comes back. Tasks do so one by one, a little faster than slots are
 // left, so that none stays free; but none before the next second.
-func (s *Share) nextTurn(now time.Time, slots int) time.Time {
+func (s *Share) nextTurn(now time.Time, id string, slots int) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.back.add(id)
 	at := now.Add(time.Second)
 	if s.end.After(at) {
 		at = s.end
@@ -134,15 +139,18 @@ type Group struct {
 	// Few is how many slots an owner has whose tasks are slow, while all owners together have
 	// Busy slots or more. 0 leaves each its Size.
 	Few, Busy int
+	// Newcomers is how many of its slots an owner whose tasks are slow leaves to tasks that weren't
+	// postponed before, by this process. It must be less than Few and Size.
+	Newcomers int
 
 	taken  atomic.Int64
 	mu     sync.Mutex
 	shares map[string]*Share
 }
 
-// Enter is [Share.Enter] of the key's share, or [Share.Await] if there is no other key. Postponed
-// isn't called while limited returns true: then more slots wouldn't help the key's tasks.
-func (g *Group) Enter(ctx context.Context, key string, alone bool, limited func() bool) (leave func(), err error) {
+// Enter is [Share.Enter] of the key's share for a task, or [Share.Await] if there is no other key.
+// The task's id matters only to a group with Newcomers. Postponed isn't called while limited returns true: then more slots wouldn't help the key's tasks.
+func (g *Group) Enter(ctx context.Context, key, id string, alone bool, limited func() bool) (leave func(), err error) {
 	g.mu.Lock()
 	s := g.shares[key]
 	if s == nil {
@@ -160,7 +168,7 @@ func (g *Group) Enter(ctx context.Context, key string, alone bool, limited func(
 	if g.Few > 0 && g.taken.Load() >= int64(g.Busy) {
 		few = g.Few
 	}
-	leaveShare, err := s.enter(ctx, few, func(since, until time.Time) {
+	leaveShare, err := s.enter(ctx, id, few, g.Newcomers, func(since, until time.Time) {
 		if !limited() {
 			g.Postponed(since, until)
 		}

@@ -3,6 +3,7 @@ package share
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -91,11 +92,11 @@ func TestEachKeyOfAGroupHasAShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := Group{Kind: "app", Size: 1, MaxWait: time.Second, Postponed: uncounted}
 		for _, app := range []string{"a", "b"} {
-			if _, err := g.Enter(t.Context(), app, false, never); err != nil {
+			if _, err := g.Enter(t.Context(), app, "", false, never); err != nil {
 				t.Errorf("app %s: %v", app, err)
 			}
 		}
-		if _, err := g.Enter(t.Context(), "a", false, never); wait(t, err) == 0 {
+		if _, err := g.Enter(t.Context(), "a", "", false, never); wait(t, err) == 0 {
 			t.Error("app a has more than its share")
 		}
 	})
@@ -119,19 +120,19 @@ func TestAnOwnerThatIsAloneWaitsForItsSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stopping := make(chan struct{})
 		g := &Group{Kind: "account", Size: 1, MaxWait: time.Second, Stopping: stopping}
-		leave, err := g.Enter(t.Context(), "a", true, never)
+		leave, err := g.Enter(t.Context(), "a", "", true, never)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var running sync.WaitGroup
 		running.Go(func() { time.Sleep(time.Minute); leave() })
-		second, err := g.Enter(t.Context(), "a", true, never)
+		second, err := g.Enter(t.Context(), "a", "", true, never)
 		if err != nil {
 			t.Fatalf("it gave up: %v", err)
 		}
 		running.Wait()
 		running.Go(func() { time.Sleep(time.Minute); close(stopping) })
-		_, err = g.Enter(t.Context(), "a", true, never)
+		_, err = g.Enter(t.Context(), "a", "", true, never)
 		var retry *taskerr.RetryAfterError
 		if !errors.As(err, &retry) || retry.After != 0 {
 			t.Errorf("while the worker stops: %v, want to be handed out again at once", err)
@@ -147,7 +148,7 @@ func TestASlowOwnerHasFewSlotsWhileMostAreTaken(t *testing.T) {
 		g := Group{Kind: "app", Size: 4, MaxWait: time.Second, Postponed: uncounted, Few: 1, Busy: 6}
 		enter := func(app string, want bool) func() {
 			t.Helper()
-			leave, err := g.Enter(t.Context(), app, false, never)
+			leave, err := g.Enter(t.Context(), app, "", false, never)
 			if (err == nil) != want {
 				t.Fatalf("a task of app %s: %v", app, err)
 			}
@@ -174,4 +175,46 @@ func TestASlowOwnerHasFewSlotsWhileMostAreTaken(t *testing.T) {
 		slow[3]()
 		enter("slow", true)() // 4 of 6 are taken
 	})
+}
+
+func TestANewcomerDoesNotQueueBehindABacklog(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := Group{Kind: "app", Size: 4, MaxWait: time.Second, Postponed: uncounted, Newcomers: 1}
+		var leaves []func()
+		enter := func(id string, want bool) {
+			t.Helper()
+			leave, err := g.Enter(t.Context(), "a", id, false, never)
+			if (err == nil) != want {
+				t.Fatalf("task %s: %v", id, err)
+			}
+			leaves = append(leaves, leave)
+		}
+		for _, id := range []string{"1", "2", "3", "4"} {
+			enter(id, true)
+		}
+		enter("backlog 1", false) // it waited in vain
+		enter("backlog 2", false)
+		time.Sleep(2 * time.Second)
+		leaves[0]()
+		enter("backlog 1", false)
+		enter("new", true)
+		enter("newer", false)
+		leaves[1]()
+		leaves[2]()
+		enter("backlog 1", true)
+		enter("backlog 2", false)
+		enter("newest", true)
+	})
+}
+
+func TestFewIDsAreKept(t *testing.T) {
+	t.Parallel()
+	var r recent
+	for i := range 5 * recentKept {
+		r.add(strconv.Itoa(i))
+	}
+	if n := len(r.last) + len(r.before); n != 2*recentKept || !r.has(strconv.Itoa(5*recentKept-1)) || !r.has(strconv.Itoa(3*recentKept)) || r.has("0") {
+		t.Errorf("%d ids are kept", n)
+	}
 }

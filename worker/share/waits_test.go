@@ -12,18 +12,18 @@ func TestTheLongestWaitGrowsWithTheBacklogAndEnds(t *testing.T) {
 		var waits Waits
 		g := Group{Kind: "account", Size: 2, MaxWait: time.Second, Postponed: waits.Add}
 		for range 2 {
-			if _, err := g.Enter(t.Context(), "a", false, never); err != nil {
+			if _, err := g.Enter(t.Context(), "a", "", false, never); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, err := g.Enter(t.Context(), "b", false, never); err != nil {
+		if _, err := g.Enter(t.Context(), "b", "", false, never); err != nil {
 			t.Fatal(err)
 		}
 		if got := waits.Longest(); got != 0 {
 			t.Errorf("no task waits, and the longest wait is %s", got)
 		}
 		for i := range 100 { // the first waits a second for a slot; then 2 slots, a second each, a fifth more
-			if _, err := g.Enter(t.Context(), "a", false, never); wait(t, err) == 0 {
+			if _, err := g.Enter(t.Context(), "a", "", false, never); wait(t, err) == 0 {
 				t.Fatal("it has a slot")
 			}
 			if got, want := waits.Longest(), max(2*time.Second, time.Second+time.Duration(i)*400*time.Millisecond); got != want {
@@ -67,7 +67,7 @@ func TestNoWaitCountsThatMoreSlotsWouldNotShorten(t *testing.T) {
 		var waits Waits
 		g := Group{Kind: "account", Size: 1, Postponed: waits.Add}
 		for range 3 {
-			_, _ = g.Enter(t.Context(), "a", false, func() bool { return true })
+			_, _ = g.Enter(t.Context(), "a", "", false, func() bool { return true })
 		}
 		if got := waits.Longest(); got != 0 {
 			t.Errorf("the longest wait is %s, want 0", got)
