@@ -71,6 +71,14 @@ func (m *marker) mark(ctx context.Context, app string, at time.Time) error {
 	return nil
 }
 
+// forget makes the next mark of each app a new one: those of another ledger don't count.
+func (m *marker) forget() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	clear(m.marks)
+	clear(m.touches)
+}
+
 // touch makes readers read an app again. It is called before a change that needs no mark.
 func (m *marker) touch(ctx context.Context, app string) error {
 	sent := time.Now()

@@ -49,6 +49,9 @@ func (l *Ledger) Identify(ctx context.Context, known Identity) (Identity, error)
 	if err != nil {
 		return Identity{}, fmt.Errorf("identify the ledger: %w", err)
 	}
+	if current.ID != known.ID {
+		l.agenda.forget()
+	}
 	return current, nil
 }
 

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -128,6 +129,33 @@ func TestALossHasOneEventForEachAppAndEndsWithTheHandover(t *testing.T) {
 	rdb.HSet(ctx, ledgerKey, "lost", is.Lost.Add(-LossKept).UnixMilli()-1)
 	if loss, err := l.Loss(ctx); err != nil || !loss.At.IsZero() || loss.Detected.IsZero() {
 		t.Errorf("a week later: %+v, %v", loss, err)
+	}
+}
+
+// An app that this process marked just before the loss isn't on the new ledger's agenda.
+func TestTheEventOfALossIsFoundByAVisit(t *testing.T) {
+	t.Parallel()
+	l, rdb := newLedger(t)
+	ctx := t.Context()
+	known, err := l.Identify(ctx, Identity{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.agenda.mark(ctx, testApp, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := rdb.FlushAll(ctx).Err(); err != nil {
+		t.Fatal(err)
+	}
+	current, err := l.Identify(ctx, known)
+	if err != nil || current.Lost.IsZero() {
+		t.Fatalf("the ledger is %+v, %v; want it lost", current, err)
+	}
+	if err := l.NotifyLoss(ctx, testApp, current); err != nil {
+		t.Fatal(err)
+	}
+	if visits, err := rdb.ZRange(ctx, visitsKey, 0, -1).Result(); err != nil || !slices.Equal(visits, []string{testApp}) {
+		t.Errorf("the agenda has %q, %v; want %s", visits, err, testApp)
 	}
 }
 
