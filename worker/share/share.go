@@ -19,50 +19,74 @@ import (
 
 // Share is the share of one app, account or endpoint within a process.
 type Share struct {
-	owner   string
-	slots   chan struct{}
-	maxWait time.Duration
+	owner        string
+	slots        chan struct{}
+	forNewcomers chan struct{} // none enters them who comes back
+	maxWait      time.Duration
 
 	mu   sync.Mutex
 	slow bool          // a task waited in vain, and none has ended quickly since
-	took time.Duration // how long the last task had its slot
+	took time.Duration // how long tasks have their slots, the mean of some
 	end  time.Time     // from then on no task was told to come back
 	back recent        // ids of tasks that were told to come back
 }
 
+// meanOf is of how many tasks took is about the mean.
+const meanOf = 8
+
 // New returns a share of size slots. A task waits at most maxWait for one of them. Errors name the
 // owner, such as "app app1".
 func New(owner string, size int, maxWait time.Duration) *Share {
-	return &Share{owner: owner, slots: make(chan struct{}, size), maxWait: maxWait}
+	return newShare(owner, size, 0, maxWait)
+}
+
+// newShare is New with some of the slots for newcomers only.
+func newShare(owner string, size, newcomers int, maxWait time.Duration) *Share {
+	return &Share{owner: owner, slots: make(chan struct{}, size-newcomers), forNewcomers: make(chan struct{}, newcomers), maxWait: maxWait}
 }
 
 // Enter returns nil if a task may run; then leave must be called. Otherwise the error is a
 // [taskerr.NotReadyError] or that of ctx. With a NotReadyError the task is postponed: postponed is
 // called with the time of this call, and the time when the task comes back.
 func (s *Share) Enter(ctx context.Context, postponed func(since, until time.Time)) (leave func(), err error) {
-	return s.enter(ctx, "", cap(s.slots), 0, postponed)
+	return s.enter(ctx, "", cap(s.slots), postponed)
 }
 
-// enter is Enter where an owner whose tasks are slow has few slots. Tasks that come back leave some of
-// them to newcomers.
-func (s *Share) enter(ctx context.Context, id string, few, newcomers int, postponed func(since, until time.Time)) (leave func(), err error) {
+// enter is Enter where an owner whose tasks are slow has few slots besides those for newcomers.
+func (s *Share) enter(ctx context.Context, id string, few int, postponed func(since, until time.Time)) (leave func(), err error) {
 	began := time.Now()
-	if slow, comesBack := s.knows(id); slow && (len(s.slots) >= few || comesBack && len(s.slots) >= few-newcomers) {
-		return nil, s.postpone(began, id, few-newcomers, postponed)
+	slots, forNewcomers := s.slots, s.forNewcomers
+	slow, comesBack := s.knows(id)
+	if comesBack {
+		forNewcomers = nil
+	}
+	full := slow && len(slots) >= few
+	if full {
+		slots = nil
 	}
 	select {
-	case s.slots <- struct{}{}:
-		return s.leaveAfter(time.Now()), nil
+	case slots <- struct{}{}:
+		return s.leaveAfter(began, slots), nil
 	default:
+	}
+	select {
+	case forNewcomers <- struct{}{}:
+		return s.leaveAfter(began, forNewcomers), nil
+	default:
+	}
+	if full {
+		return nil, s.postpone(began, id, few, postponed)
 	}
 	timer := time.NewTimer(s.maxWait)
 	defer timer.Stop()
 	select {
-	case s.slots <- struct{}{}:
-		return s.leaveAfter(time.Now()), nil
+	case slots <- struct{}{}:
+		return s.leaveAfter(time.Now(), slots), nil
+	case forNewcomers <- struct{}{}:
+		return s.leaveAfter(time.Now(), forNewcomers), nil
 	case <-timer.C:
 		s.setSlow()
-		return nil, s.postpone(began, id, few-newcomers, postponed)
+		return nil, s.postpone(began, id, few, postponed)
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for a slot of %s: %w", s.owner, ctx.Err())
 	}
@@ -73,7 +97,7 @@ func (s *Share) enter(ctx context.Context, id string, few, newcomers int, postpo
 func (s *Share) Await(ctx context.Context, stopping <-chan struct{}) (leave func(), err error) {
 	select {
 	case s.slots <- struct{}{}:
-		return s.leaveAfter(time.Now()), nil
+		return s.leaveAfter(time.Now(), s.slots), nil
 	case <-stopping:
 		return nil, taskerr.RetryAfter(0, listsync.ErrYield)
 	case <-ctx.Done():
@@ -94,13 +118,15 @@ func (s *Share) setSlow() {
 	s.slow = true
 }
 
-func (s *Share) leaveAfter(began time.Time) func() {
+// leaveAfter returns the function by which a task leaves its slot, which it has had since then.
+func (s *Share) leaveAfter(began time.Time, slots chan struct{}) func() {
 	return func() {
+		took := time.Since(began)
 		s.mu.Lock()
-		s.took = time.Since(began)
-		s.slow = s.slow && s.took > s.maxWait
+		s.took += (took - s.took) / meanOf
+		s.slow = s.slow && took > s.maxWait
 		s.mu.Unlock()
-		<-s.slots
+		<-slots
 	}
 }
 
@@ -139,8 +165,8 @@ type Group struct {
 	// Few is how many slots an owner has whose tasks are slow, while all owners together have
 	// Busy slots or more. 0 leaves each its Size.
 	Few, Busy int
-	// Newcomers is how many of its slots an owner whose tasks are slow leaves to tasks that weren't
-	// postponed before, by this process. It must be less than Few and Size.
+	// Newcomers is how many of an owner's slots only tasks have that weren't postponed before, by
+	// this process. It must be less than Few and Size.
 	Newcomers int
 
 	taken  atomic.Int64
@@ -149,7 +175,8 @@ type Group struct {
 }
 
 // Enter is [Share.Enter] of the key's share for a task, or [Share.Await] if there is no other key.
-// The task's id matters only to a group with Newcomers. Postponed isn't called while limited returns true: then more slots wouldn't help the key's tasks.
+// The task's id matters only to a group with Newcomers. Postponed isn't called while limited returns
+// true: then more slots wouldn't help the key's tasks.
 func (g *Group) Enter(ctx context.Context, key, id string, alone bool, limited func() bool) (leave func(), err error) {
 	g.mu.Lock()
 	s := g.shares[key]
@@ -157,7 +184,7 @@ func (g *Group) Enter(ctx context.Context, key, id string, alone bool, limited f
 		if g.shares == nil {
 			g.shares = map[string]*Share{}
 		}
-		s = New(g.Kind+" "+key, g.Size, g.MaxWait)
+		s = newShare(g.Kind+" "+key, g.Size, g.Newcomers, g.MaxWait)
 		g.shares[key] = s
 	}
 	g.mu.Unlock()
@@ -168,7 +195,7 @@ func (g *Group) Enter(ctx context.Context, key, id string, alone bool, limited f
 	if g.Few > 0 && g.taken.Load() >= int64(g.Busy) {
 		few = g.Few
 	}
-	leaveShare, err := s.enter(ctx, id, few, g.Newcomers, func(since, until time.Time) {
+	leaveShare, err := s.enter(ctx, id, few-g.Newcomers, func(since, until time.Time) {
 		if !limited() {
 			g.Postponed(since, until)
 		}

@@ -180,31 +180,70 @@ func TestASlowOwnerHasFewSlotsWhileMostAreTaken(t *testing.T) {
 func TestANewcomerDoesNotQueueBehindABacklog(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		g := Group{Kind: "app", Size: 4, MaxWait: time.Second, Postponed: uncounted, Newcomers: 1}
-		var leaves []func()
+		g := Group{Kind: "app", Size: 4, MaxWait: time.Second, Postponed: uncounted, Few: 2, Newcomers: 1}
+		leaves := map[string]func(){}
 		enter := func(id string, want bool) {
 			t.Helper()
 			leave, err := g.Enter(t.Context(), "a", id, false, never)
 			if (err == nil) != want {
 				t.Fatalf("task %s: %v", id, err)
 			}
-			leaves = append(leaves, leave)
+			leaves[id] = leave
 		}
 		for _, id := range []string{"1", "2", "3", "4"} {
 			enter(id, true)
 		}
 		enter("backlog 1", false) // it waited in vain
-		enter("backlog 2", false)
 		time.Sleep(2 * time.Second)
-		leaves[0]()
+		leaves["4"]()
 		enter("backlog 1", false)
-		enter("new", true)
+		enter("new", true) // although more slots are taken than the owner has now
 		enter("newer", false)
-		leaves[1]()
-		leaves[2]()
+		for _, id := range []string{"1", "2", "3"} {
+			leaves[id]()
+		}
 		enter("backlog 1", true)
 		enter("backlog 2", false)
+		time.Sleep(2 * time.Second)
+		leaves["new"]()
+		enter("backlog 2", false)
 		enter("newest", true)
+	})
+}
+
+// A task that took long for once doesn't leave the slots free.
+func TestTasksComeBackAsFastAsMostOfThemEnd(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := New("app a", 1, time.Second)
+		for i := range 100 {
+			leave, err := s.Enter(t.Context(), uncounted)
+			if err != nil {
+				t.Fatal(err)
+			}
+			took := 2 * time.Second
+			if i == 99 {
+				took = 18 * time.Second
+			}
+			time.Sleep(took)
+			if i == 99 {
+				_, err := s.Enter(t.Context(), uncounted)
+				wait(t, err)
+			}
+			leave()
+		}
+		defer func(s *Share) { <-s.slots }(s)
+		if _, err := s.Enter(t.Context(), uncounted); err != nil {
+			t.Fatal(err)
+		}
+		var waits [2]time.Duration
+		for i := range waits {
+			_, err := s.Enter(t.Context(), uncounted)
+			waits[i] = wait(t, err)
+		}
+		if between := waits[1] - waits[0]; between < 2*time.Second || between > 4*time.Second {
+			t.Errorf("the next two come back after %s, want some 3 s between them", waits)
+		}
 	})
 }
 
