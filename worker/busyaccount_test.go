@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/hibiken/asynq"
+
 	"pilotsync/internal/simulator"
 	"pilotsync/tasks"
 )
@@ -21,9 +23,20 @@ func TestVerificationsOfManyAppsEndAtALowRate(t *testing.T) {
 	f := setup(t, opt)
 	cfg := f.config(apps...)
 	cfg.APIRate = 20
+	// A sync rechecks the name in other apps, so all of them come before the first verification.
+	inspector := asynq.NewInspectorFromRedisClient(f.rdb)
+	if err := inspector.PauseQueue(tasks.QueueSSL); err != nil {
+		t.Fatal(err)
+	}
 	f.start(cfg)
 	for _, app := range apps {
 		f.add(app, "shop.example.com")
+	}
+	for _, app := range apps {
+		f.awaitState(app, "shop.example.com", tasks.CheckingDNS)
+	}
+	if err := inspector.UnpauseQueue(tasks.QueueSSL); err != nil {
+		t.Fatal(err)
 	}
 	for _, app := range apps {
 		f.awaitState(app, "shop.example.com", tasks.Done)
