@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
 
 	"pilotsync/internal/simulator"
@@ -24,6 +25,19 @@ func (f *fixture) maintainer(cfg worker.Config) func() {
 		if err := wk.Maintain(f.t.Context()); err != nil {
 			f.t.Fatal(err)
 		}
+	}
+}
+
+// passer returns a function that maintains once more, when Redis's clock, which is at now, says that
+// the next pass is due.
+func (f *fixture) passer(server *miniredis.Miniredis, now *time.Time) func() {
+	f.t.Helper()
+	maintain := f.maintainer(f.config("app1"))
+	return func() {
+		f.t.Helper()
+		*now = now.Add(16 * time.Second)
+		server.SetTime(*now)
+		maintain()
 	}
 }
 
@@ -70,13 +84,7 @@ func TestAnAppThatTheAgendaLostIsVisitedAgain(t *testing.T) {
 	now := time.Now()
 	f.rdb.SAdd(t.Context(), "pilotsync:apps", "app1", "never")
 	f.rdb.HSet(t.Context(), "pilotsync:{app1}:sync", "wake", 1)
-	maintain := f.maintainer(f.config("app1"))
-	pass := func() {
-		t.Helper()
-		now = now.Add(16 * time.Second)
-		server.SetTime(now)
-		maintain()
-	}
+	pass := f.passer(server, &now)
 	visits := func() int64 { return f.rdb.ZCard(t.Context(), "pilotsync:{agenda}:visits").Val() }
 	pass()
 	for range 2 {

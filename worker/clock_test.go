@@ -20,13 +20,7 @@ func TestAClockThatWasSetBackHoldsNoAppBack(t *testing.T) {
 	f, server := setupWithClock(t, simulator.Options{})
 	now := time.Now()
 	server.SetTime(now)
-	maintain := f.maintainer(f.config("app1"))
-	pass := func() {
-		t.Helper()
-		now = now.Add(16 * time.Second)
-		server.SetTime(now)
-		maintain()
-	}
+	pass := f.passer(server, &now)
 	pass()
 	f.recordOnly("app1", "shop.example.com")
 	lease, err := f.ledger.Acquire(t.Context(), "app1")
@@ -63,13 +57,7 @@ func TestAClockThatWasSetBackHasNoPassReadAllApps(t *testing.T) {
 	f, server := setupWithClock(t, simulator.Options{})
 	now := time.Now()
 	server.SetTime(now)
-	maintain := f.maintainer(f.config("app1"))
-	pass := func() {
-		t.Helper()
-		now = now.Add(16 * time.Second)
-		server.SetTime(now)
-		maintain()
-	}
+	pass := f.passer(server, &now)
 	pass()
 	f.rdb.Set(t.Context(), "pilotsync:sweep", now.Add(24*time.Hour).UnixMilli(), 0) // before the clock was set back
 	for range 8 {
