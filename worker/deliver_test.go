@@ -60,6 +60,9 @@ type delivery struct {
 	event    tasks.Event
 }
 
+// elsewhere is the path to which a receiver redirects.
+const elsewhere = "/elsewhere"
+
 func newReceiver(t *testing.T) *receiver {
 	s := &receiver{t: t}
 	s.Server = httptest.NewServer(s)
@@ -68,6 +71,9 @@ func newReceiver(t *testing.T) *receiver {
 }
 
 func (s *receiver) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == elsewhere {
+		s.t.Error("the redirect was followed")
+	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
 		s.t.Error(err)
@@ -92,7 +98,7 @@ func (s *receiver) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	s.calls++
 	if s.status != 0 {
-		rw.Header().Set("Location", "/elsewhere")
+		rw.Header().Set("Location", elsewhere)
 		if s.status == http.StatusTooManyRequests {
 			rw.Header().Set("Retry-After", "1800")
 		}
@@ -393,9 +399,6 @@ func TestNoEventIsSentToAnotherAddress(t *testing.T) {
 			return !strings.Contains(e.Error, want[e.Event.AppID])
 		})
 	})
-	if _, calls := redirecting.delivered(); calls != 1 {
-		t.Errorf("the redirect was followed: %d calls", calls)
-	}
 	if failed := f.events(true); len(failed) != 1 || failed[0].Event.AppID != "app3" || failed[0].Delivery != webhook.DeliveryFailed {
 		t.Errorf("failed are %+v", failed)
 	}
