@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // latestChanges keeps what was last read of the apps that changed last. A page that shows them is
@@ -17,9 +18,10 @@ type latestChanges struct {
 }
 
 type keptChanges struct {
-	revision string
-	n        int // how many were asked for
-	changes  []latestChange
+	revision  string
+	changedAt time.Time // of the app; a ledger that was lost may come to the same revision again
+	n         int       // how many were asked for
+	changes   []latestChange
 }
 
 type latestChange struct {
@@ -79,7 +81,7 @@ func (l *Ledger) readLatest(ctx context.Context, apps []App, n int, into map[str
 		if err != nil {
 			return err
 		}
-		into[ids[i]] = keptChanges{apps[i].Revision, n, changes}
+		into[ids[i]] = keptChanges{apps[i].Revision, apps[i].ChangedAt, n, changes}
 	}
 	return nil
 }
@@ -115,7 +117,7 @@ func (c *latestChanges) of(apps []App, n int) (byApp map[string]keptChanges, mis
 	defer c.mu.Unlock()
 	byApp = map[string]keptChanges{}
 	for _, a := range apps {
-		if kept, ok := c.byApp[a.ID]; ok && kept.n == n && a.Revision != "" && kept.revision == a.Revision {
+		if kept, ok := c.byApp[a.ID]; ok && kept.n == n && a.Revision != "" && kept.revision == a.Revision && kept.changedAt.Equal(a.ChangedAt) {
 			byApp[a.ID] = kept
 		} else {
 			missing = append(missing, a)

@@ -62,3 +62,31 @@ func TestTheLatestChangesAreReadOnlyWhereSomethingChanged(t *testing.T) {
 	add("app0", "c.example.com")
 	latest(1, "app0 c.example.com"+waits, "app7 b.example.com"+waits, "app8 a.example.com AppPaused")
 }
+
+// The numbers of revisions begin anew after a loss.
+func TestTheLatestChangesOfALostLedgerAreNotShown(t *testing.T) {
+	t.Parallel()
+	l, server := frozen(t)
+	latest := func() []View {
+		t.Helper()
+		apps, err := l.AppStates(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		views, err := l.Latest(t.Context(), apps, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return views
+	}
+	for i, domain := range []string{"before.example.com", "after.example.com"} {
+		server.FlushAll()
+		server.SetTime(start.Add(time.Duration(i) * time.Hour))
+		if _, err := l.Record(t.Context(), change(domain, first+int64(i)), event("asked")); err != nil {
+			t.Fatal(err)
+		}
+		if got := latest(); len(got) != 1 || got[0].Domain != domain {
+			t.Errorf("after %s was requested the latest changes are %+v", domain, got)
+		}
+	}
+}
