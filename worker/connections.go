@@ -34,14 +34,16 @@ type connections struct {
 	apps                    *appcache.Cache
 	registry                *registry.Registry
 	ledger                  *ledger.Ledger
+	loss                    *lossDetector
 
 	mu   sync.Mutex
 	read map[string]string // ids of the servers of apps that syncs have read since the last refresh
 
 	// What only refresh uses.
-	served  *registry.Served // whose apps' servers were read
-	loaded  time.Time
-	servers map[string]*appServer
+	served   *registry.Served // whose apps' servers were read
+	identity string           // of the ledger that has the records
+	loaded   time.Time
+	servers  map[string]*appServer
 }
 
 // appServer is a server as this worker knows it.
@@ -66,9 +68,10 @@ func (c *connections) refresh(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// load learns of apps' servers.
+// load learns of apps' servers. Those of a ledger that was lost don't count.
 func (c *connections) load(ctx context.Context) error {
-	if served := c.registry.Load(); c.served != served || time.Since(c.loaded) >= serversReload {
+	served, identity := c.registry.Load(), c.loss.known()
+	if lost := c.identity != "" && c.identity != identity; lost || c.served != served || time.Since(c.loaded) >= serversReload {
 		known, err := c.ledger.Connections(ctx, served.Apps...)
 		if err != nil {
 			return err
@@ -78,6 +81,7 @@ func (c *connections) load(ctx context.Context) error {
 			c.add(k)
 		}
 	}
+	c.identity = identity
 	c.mu.Lock()
 	read := c.read
 	c.read = map[string]string{}
