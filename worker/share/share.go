@@ -143,7 +143,9 @@ func (s *Share) postpone(since time.Time, id string, slots int, postponed func(s
 func (s *Share) nextTurn(now time.Time, id string, slots int) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.back.add(id)
+	if cap(s.forNewcomers) > 0 { // otherwise the ids don't matter, and take memory
+		s.back.add(id)
+	}
 	at := now.Add(time.Second)
 	if s.end.After(at) {
 		at = s.end

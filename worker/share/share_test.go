@@ -252,3 +252,14 @@ func TestFewIDsAreKept(t *testing.T) {
 		t.Errorf("%d ids are kept", n)
 	}
 }
+
+func TestNoIDsAreKeptWithoutSlotsForNewcomers(t *testing.T) {
+	t.Parallel()
+	g := Group{Kind: "app", Size: 1, Postponed: uncounted}
+	for i := range 3 {
+		_, _ = g.Enter(t.Context(), "a", strconv.Itoa(i), false, never)
+	}
+	if kept := g.shares["a"].back; len(kept.last) > 0 {
+		t.Errorf("%d ids are kept", len(kept.last))
+	}
+}
