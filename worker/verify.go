@@ -67,8 +67,9 @@ func (h *verifyHandler) handle(ctx context.Context, t *asynq.Task) error {
 	}
 	clock := ledgerClock(now)
 	if wait := v.DueAt.Sub(now); wait > 0 {
-		// This worker's clock is ahead of Redis's. asynq adds the delay to that clock, so another worker
-		// may count it from later; but a delay that is over at once has the task come back five times a second.
+		// This worker's clock is ahead of Redis's. asynq adds the delay to that clock, so another
+		// worker may count it from later. But a delay that is over at once has the task come back
+		// five times a second.
 		return taskerr.RetryAfter(max(time.Until(v.DueAt), min(wait, earlyVerifyDelay)), fmt.Errorf("attempt %d for %s is due at %s; Redis has %s",
 			v.Attempt, v.Domain, v.DueAt.Format(time.RFC3339), now.Format(time.RFC3339)))
 	}

@@ -97,7 +97,7 @@
 //	                                 each result (JSON), the text as typed, the last progress (ms),
 //	                                 the end
 //	pilotsync:{agenda}:sites zset    "DOMAIN APP" of each domain with a WordPress site, by the site's id: a hint, too;
-//	                                 an empty member of score -inf says that it wasn't lost since it was complete
+//	                                 an empty member of score -1 says that it wasn't lost since it was complete
 //	pilotsync:{agenda}:sites_complete
 //	                         string  when both had all domains (ms)
 //	pilotsync:{agenda}:actions

@@ -33,8 +33,8 @@ func (l *Ledger) Known(ctx context.Context, app string) (bool, error) {
 	return listed.Val() || keys.Val() > 0, nil
 }
 
-// Forget removes everything that the ledger keeps of an app, except its entries in the audit. If it fails, it can be
-// called again. No worker may work for the app meanwhile.
+// Forget removes everything that the ledger keeps of an app, except its entries in the audit. If it
+// fails, it can be called again. No worker may work for the app meanwhile.
 func (l *Ledger) Forget(ctx context.Context, app string) error {
 	if err := l.agenda.touch(ctx, app); err != nil {
 		return err
