@@ -49,8 +49,12 @@ func (l *Ledger) Identify(ctx context.Context, known Identity) (Identity, error)
 	if err != nil {
 		return Identity{}, fmt.Errorf("identify the ledger: %w", err)
 	}
-	if current.ID != known.ID {
+	if known.ID != "" && current.ID != known.ID {
 		l.agenda.forget()
+		// Changes that this process recorded meanwhile may lack a mark for readers.
+		if err := l.rdb.Del(ctx, summariesKey).Err(); err != nil {
+			return Identity{}, fmt.Errorf("have readers read all apps of another ledger again: %w", err)
+		}
 	}
 	return current, nil
 }

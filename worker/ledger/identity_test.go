@@ -159,6 +159,44 @@ func TestTheEventOfALossIsFoundByAVisit(t *testing.T) {
 	}
 }
 
+// The copy has summaries, and not the mark of an app that this process marked just before.
+func TestReadersSeeWhatWasRecordedInAnOlderCopy(t *testing.T) {
+	t.Parallel()
+	l, server := frozen(t)
+	ctx := t.Context()
+	pending := func() int {
+		t.Helper()
+		apps, err := l.AppStates(ctx)
+		if err != nil || len(apps) != 1 {
+			t.Fatalf("%d apps: %v", len(apps), err)
+		}
+		return apps[0].Pending
+	}
+	record := func(domain string, seq int64) {
+		t.Helper()
+		if _, err := l.Record(ctx, change(domain, seq), event("asked")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	known, err := l.Identify(ctx, Identity{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record("a.example.com", first)
+	server.SetTime(start.Add(time.Hour))
+	if pending() != 1 || server.HGet(summariesKey, testApp) == "" {
+		t.Fatal("no summary is kept")
+	}
+	known.Seen = start.Add(time.Hour) // and the ledger has that of an hour before
+	record("b.example.com", first+1)
+	if _, err := l.Identify(ctx, known); err != nil {
+		t.Fatal(err)
+	}
+	if got := pending(); got != 2 {
+		t.Errorf("readers see %d pending changes, want 2", got)
+	}
+}
+
 func TestAnOlderCopyOfTheLedgerCountsAsLost(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
