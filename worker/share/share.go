@@ -26,12 +26,12 @@ type Share struct {
 
 	mu   sync.Mutex
 	slow bool          // a task waited in vain, and none has ended quickly since
-	took time.Duration // how long tasks have their slots, the mean of some
+	took time.Duration // how long the last tasks had their slots, about their mean
 	end  time.Time     // from then on no task was told to come back
 	back recent        // ids of tasks that were told to come back
 }
 
-// meanOf is of how many tasks took is about the mean.
+// meanOf is of how many of the last tasks took is about the mean.
 const meanOf = 8
 
 // New returns a share of size slots. A task waits at most maxWait for one of them. Errors name the
@@ -168,7 +168,7 @@ type Group struct {
 	// Busy slots or more. 0 leaves each its Size.
 	Few, Busy int
 	// Newcomers is how many of an owner's slots only tasks have that weren't postponed before, by
-	// this process. It must be less than Few and Size.
+	// this process. It must be less than Few and Size. A key that is alone doesn't get them.
 	Newcomers int
 
 	taken  atomic.Int64
