@@ -26,6 +26,7 @@ type Workload struct {
 	byHandNow map[string]bool // "app name"
 	acked     []request       // in the order of their answers
 	loads     uint64          // loads started so far
+	losses    int             // calls of MarkUnsure so far
 }
 
 // request is an acknowledged request.
@@ -51,14 +52,18 @@ func (w *Workload) Apps() []string { return w.apps }
 
 // Enqueue enqueues changes once, and records the outcome.
 func (w *Workload) Enqueue(ctx context.Context, client *enqueue.Client, reqs ...enqueue.Request) error {
+	w.mu.Lock()
+	losses := w.losses
+	w.mu.Unlock()
 	receipts, err := client.Enqueue(ctx, reqs...)
-	w.note(reqs, receipts)
+	w.note(reqs, receipts, losses)
 	return err
 }
 
-// note records the outcome of requests. Those without a task id weren't acknowledged, but may be in
-// Redis.
-func (w *Workload) note(reqs []enqueue.Request, receipts []enqueue.Receipt) {
+// note records the outcome of requests that began after so many losses. Those without a task id
+// weren't acknowledged, but may be in Redis. Those that were under way at a loss may have been
+// acknowledged just before it.
+func (w *Workload) note(reqs []enqueue.Request, receipts []enqueue.Receipt, losses int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for i, r := range receipts {
@@ -74,7 +79,16 @@ func (w *Workload) note(reqs []enqueue.Request, receipts []enqueue.Receipt) {
 			w.last[r.AppID][r.Domain] = acked
 		}
 		w.acked = append(w.acked, acked)
+		if losses < w.losses {
+			w.doubt(acked)
+		}
 	}
+}
+
+// doubt records that Redis may have lost a request. The caller holds mu.
+func (w *Workload) doubt(r request) {
+	w.unsure[r.app][r.domain] = max(r.seq, w.unsure[r.app][r.domain])
+	w.byHandNow[r.app+" www."+r.domain] = true
 }
 
 // MarkUnsure records that Redis may have lost what was acknowledged since then, and which names
@@ -92,11 +106,11 @@ func (w *Workload) MarkUnsure(from time.Time, writes []simulator.Write) (n int) 
 			}
 		}
 	}
-	for app, domains := range w.last {
-		for domain, r := range domains {
+	w.losses++
+	for _, domains := range w.last {
+		for _, r := range domains {
 			if r.at.After(from) {
-				w.unsure[app][domain] = max(r.seq, w.unsure[app][domain])
-				w.byHandNow[app+" www."+domain] = true
+				w.doubt(r)
 				n++
 			}
 		}
